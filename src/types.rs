@@ -1,0 +1,12 @@
+//! The nouns every floor above speaks in: small types that cannot be wrong.
+//!
+//! A value is parsed once, at the border; inside the gateway nothing is a bare string that has
+//! rules. Secrets print as stars.
+
+mod model;
+mod origin;
+mod secret;
+
+pub use model::{Dialect, ModelName, ProviderName};
+pub use origin::{Origin, OriginError};
+pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash};

@@ -1,0 +1,138 @@
+//! Secrets, and the names that stand for them in logs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// What every secret prints as, whatever the format.
+const STARS: &str = "*****";
+
+/// The name of a client key: what logs, metrics and limits speak of instead of the key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(Arc<str>);
+
+impl ClientId {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The hash of a key a client shows us. Keys are compared as hashes, in constant time, so that
+/// neither the comparison nor a memory dump of the table gives a key away.
+#[derive(Clone, Copy)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    #[must_use]
+    pub fn of(presented: &[u8]) -> Self {
+        Self(Sha256::digest(presented).into())
+    }
+}
+
+impl PartialEq for KeyHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for KeyHash {}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(STARS)
+    }
+}
+
+/// A secret was given, but it is empty.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("is empty")]
+pub struct EmptySecret;
+
+/// Opens our door. Known by its hash only; the text is forgotten once parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey(KeyHash);
+
+impl ClientKey {
+    /// Takes the key as written in the configuration; white space around it is not part of it.
+    pub fn parse(text: &str) -> Result<Self, EmptySecret> {
+        let text = text.trim();
+        if text.is_empty() { Err(EmptySecret) } else { Ok(Self(KeyHash::of(text.as_bytes()))) }
+    }
+
+    #[must_use]
+    pub fn matches(&self, presented: &KeyHash) -> bool {
+        self.0 == *presented
+    }
+}
+
+/// Opens an upstream's door: a provider's key, or the team's key for the Amp server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Arc<str>);
+
+impl ApiKey {
+    /// Takes the key as written in a file, a variable or the configuration; white space around it
+    /// (a mounted secret often ends in a line break) is not part of it.
+    pub fn parse(text: &str) -> Result<Self, EmptySecret> {
+        let text = text.trim();
+        if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text.into())) }
+    }
+
+    /// The key itself. Call it only where a header for the upstream is built.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(STARS)
+    }
+}
+
+impl fmt::Display for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(STARS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_print_as_stars_in_every_format() {
+        let key = ApiKey::parse("sk-live-1234\n").unwrap();
+        let client = ClientKey::parse("client-1234").unwrap();
+
+        let printed = format!("{key} {key:?} {client:?} {:?}", KeyHash::of(b"client-1234"));
+
+        assert!(!printed.contains("1234"), "{printed}");
+        assert_eq!(key.expose(), "sk-live-1234", "white space around a key is not part of it");
+    }
+
+    #[test]
+    fn a_client_key_matches_only_itself() {
+        let key = ClientKey::parse(" alice-key ").unwrap();
+
+        assert!(key.matches(&KeyHash::of(b"alice-key")));
+        assert!(!key.matches(&KeyHash::of(b"alice-kez")));
+        assert!(!key.matches(&KeyHash::of(b"")));
+        assert_eq!(ClientKey::parse("  "), Err(EmptySecret));
+        assert_eq!(ApiKey::parse(""), Err(EmptySecret));
+    }
+}
