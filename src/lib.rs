@@ -3,4 +3,6 @@
 //! The modules are floors: imports go down only, never sideways. `ARCHITECTURE.md` tells the life of
 //! a request through them.
 
+pub mod error;
+pub mod headers;
 pub mod types;

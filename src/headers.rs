@@ -1,0 +1,62 @@
+//! Which header fields cross the gateway, in which direction, and why.
+//!
+//! | field                                            | to upstream           | to downstream |
+//! | ------------------------------------------------ | --------------------- | ------------- |
+//! | hop-by-hop, `Connection`-nominated (RFC 9110, 7.6.1) | dropped           | dropped       |
+//! | `Expect`, `TE`, framing                          | dropped, made anew    | made anew     |
+//! | claims about the client's address, `Via`         | dropped               | kept          |
+//! | client credentials (three fields, two parameters) | dropped, replaced    | never seen    |
+//! | `Host`                                           | the upstream's        |               |
+//! | `Anthropic-Beta`                                 | to Amp unchanged; to a provider without `context-1m` | |
+//! | `Access-Control-*` on management routes          |                       | dropped       |
+//! | everything else                                  | unchanged             | unchanged     |
+//!
+//! Functions here are pure: maps in, maps out. Who may call us is decided in [`crate::guard`];
+//! which key opens the upstream, by the secrets actor and the provider router.
+
+mod beta;
+mod credential;
+mod query;
+mod request;
+mod response;
+
+use std::collections::HashSet;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+
+pub use beta::strip_long_context;
+pub use credential::presented_keys;
+pub use query::without_credentials;
+pub use request::{ForUpstream, UpstreamCredential};
+pub use response::{for_downstream, is_event_stream};
+
+/// Fields about the connection itself: they end at this hop whether or not `Connection` names them
+/// (RFC 9110, section 7.6.1; `Keep-Alive` and `Proxy-Connection` are its historic companions).
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CONNECTION
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+            | header::TE
+            | header::TRAILER
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// The fields that `Connection` nominates. Empty for nearly every request, and then free.
+fn nominated_by_connection(fields: &HeaderMap) -> HashSet<HeaderName> {
+    fields
+        .get_all(header::CONNECTION)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .filter(|option| {
+            !["", "close", "keep-alive", "upgrade"]
+                .iter()
+                .any(|known| option.eq_ignore_ascii_case(known))
+        })
+        .filter_map(|option| option.parse().ok())
+        .collect()
+}
