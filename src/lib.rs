@@ -3,6 +3,12 @@
 //! The modules are floors: imports go down only, never sideways. `ARCHITECTURE.md` tells the life of
 //! a request through them.
 
+pub mod actors;
+pub mod dialect;
+pub mod door;
+pub mod drain;
 pub mod error;
+pub mod guard;
 pub mod headers;
+pub mod telemetry;
 pub mod types;

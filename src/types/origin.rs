@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use actix_web::http::uri::Authority;
 use url::Url;
 
 /// Why a text is not an address we can send requests to.
@@ -76,17 +75,6 @@ impl Origin {
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.0.authority
-    }
-
-    /// Host and port as one `Authority`, always with the port: the key of a connection pool.
-    ///
-    /// # Panics
-    /// Never: a host the URL parser accepted, with a port behind it, is an authority.
-    #[must_use]
-    pub fn pool_key(&self) -> Authority {
-        format!("{}:{}", self.0.host, self.0.port)
-            .parse()
-            .expect("a host the URL parser accepted, with a port, is an authority")
     }
 }
 

@@ -1,0 +1,185 @@
+//! Sends requests to upstreams: one actor for each worker, one client for each upstream.
+//!
+//! The actor decides: which connection pool, whether there is room, which deadlines. It answers at
+//! once with a future that has not begun; the *handler* awaits it on the same thread. So a request
+//! costs one hop, nothing is spawned, the mailbox never waits for I/O, and when the client leaves,
+//! dropping the handler drops the upstream connection at that moment, before the head as well
+//! (docs/decisions/0002).
+
+mod flight;
+mod handshake;
+mod incoming;
+mod limit;
+mod outgoing;
+mod tls;
+mod transport;
+mod wire;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Context, Handler, Message};
+use futures::future::LocalBoxFuture;
+
+pub use flight::OutgoingRequest;
+pub use handshake::TunnelAnswer;
+pub use incoming::{BodyBroke, UpstreamBody, UpstreamResponse};
+pub use limit::{ConnectionLimits, Permit};
+pub use outgoing::{BodyFault, RequestBody, StreamedBody};
+pub use tls::{TrustError, UpstreamTls};
+pub use wire::Wire;
+
+use self::flight::Clients;
+use self::limit::ConnectionLimit;
+use self::transport::Transport;
+use super::local::Local;
+use crate::error::GatewayError;
+use crate::types::Origin;
+
+/// Room for the requests of many streams that end at once; a request waits in the mailbox for
+/// nothing but the actor's turn, and a full mailbox costs a third more for each hop.
+const MAILBOX_CAPACITY: usize = 4096;
+
+/// Why a request got no answer: what the client reads, and the cause for the log.
+#[derive(Clone, Debug)]
+pub struct UpstreamFailure {
+    pub error: GatewayError,
+    pub cause: String,
+}
+
+/// The deadlines that are the same for every request.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Resolving, connecting and the TLS handshake together.
+    pub connect: Duration,
+    /// The longest silence in the middle of a body, either way.
+    pub idle: Duration,
+}
+
+/// The head of an answer, once awaited.
+pub type Flight = LocalBoxFuture<'static, Result<UpstreamResponse, UpstreamFailure>>;
+
+/// The answer to a WebSocket handshake, once awaited.
+pub type TunnelFlight = LocalBoxFuture<'static, Result<TunnelAnswer, UpstreamFailure>>;
+
+/// Asks for a request to be sent.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Local<Flight>, GatewayError>")]
+pub struct Dispatch(pub Local<OutgoingRequest>);
+
+/// Asks for a WebSocket handshake to be sent on a connection of its own.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Local<TunnelFlight>, GatewayError>")]
+pub struct OpenTunnel(pub Local<OutgoingRequest>);
+
+/// Owns this worker's connections to every upstream.
+pub struct UpstreamActor {
+    tls: UpstreamTls,
+    timeouts: Timeouts,
+    limits: ConnectionLimits,
+    upstreams: HashMap<Origin, Known>,
+}
+
+/// An upstream that this worker has sent to before.
+#[derive(Clone)]
+struct Known {
+    clients: Rc<Clients>,
+    limit: ConnectionLimit,
+}
+
+impl UpstreamActor {
+    #[must_use]
+    pub fn new(tls: UpstreamTls, timeouts: Timeouts, limits: ConnectionLimits) -> Self {
+        Self { tls, timeouts, limits, upstreams: HashMap::new() }
+    }
+
+    fn known(&mut self, origin: &Origin) -> &Known {
+        // `entry` would clone the origin for every request.
+        if !self.upstreams.contains_key(origin) {
+            let connect = self.timeouts.connect;
+            let transport = Rc::new(Transport::new(origin.clone(), self.tls.clone(), connect));
+            let clients = Rc::new(Clients::new(transport, origin.is_tls(), connect));
+            let limit = self.limits.for_origin(origin);
+            self.upstreams.insert(origin.clone(), Known { clients, limit });
+        }
+        &self.upstreams[origin]
+    }
+
+    fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
+        let known = self.known(&request.origin);
+        let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
+        let permit = known.limit.acquire().ok_or_else(busy)?;
+        Ok((known.clients.clone(), permit))
+    }
+}
+
+impl Actor for UpstreamActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<Dispatch> for UpstreamActor {
+    type Result = Result<Local<Flight>, GatewayError>;
+
+    fn handle(&mut self, Dispatch(request): Dispatch, _: &mut Self::Context) -> Self::Result {
+        let request = request.take();
+        let (clients, permit) = self.admit(&request)?;
+        let flight: Flight = Box::pin(flight::fly(clients, request, self.timeouts, permit));
+        Ok(Local::new(flight))
+    }
+}
+
+impl Handler<OpenTunnel> for UpstreamActor {
+    type Result = Result<Local<TunnelFlight>, GatewayError>;
+
+    fn handle(&mut self, OpenTunnel(request): OpenTunnel, _: &mut Self::Context) -> Self::Result {
+        let request = request.take();
+        let (clients, permit) = self.admit(&request)?;
+        let transport = clients.transport.clone();
+        let flight: TunnelFlight =
+            Box::pin(handshake::open_tunnel(transport, request, self.timeouts, permit));
+        Ok(Local::new(flight))
+    }
+}
+
+/// What a worker's handlers hold instead of the actor's address. Never leaves its worker.
+#[derive(Clone, Debug)]
+pub struct Upstream(Addr<UpstreamActor>);
+
+impl Upstream {
+    /// Starts the actor on the current worker's arbiter.
+    #[must_use]
+    pub fn start(actor: UpstreamActor) -> Self {
+        Self(actor.start())
+    }
+
+    /// Sends a request and returns the head of the answer, the body still streaming.
+    pub async fn send(&self, request: OutgoingRequest) -> Result<UpstreamResponse, UpstreamFailure> {
+        let flight = self.0.send(Dispatch(Local::new(request))).await;
+        admitted(flight)?.take().await
+    }
+
+    /// Opens a WebSocket tunnel.
+    pub async fn open_tunnel(
+        &self,
+        request: OutgoingRequest,
+    ) -> Result<TunnelAnswer, UpstreamFailure> {
+        let flight = self.0.send(OpenTunnel(Local::new(request))).await;
+        admitted(flight)?.take().await
+    }
+}
+
+fn admitted<T>(
+    reply: Result<Result<T, GatewayError>, actix::MailboxError>,
+) -> Result<T, UpstreamFailure> {
+    // The actor lives as long as its worker: a closed mailbox means that the worker is going.
+    let refused = |error: GatewayError| UpstreamFailure { cause: error.to_string(), error };
+    match reply {
+        Ok(reply) => reply.map_err(refused),
+        Err(_closed) => Err(refused(GatewayError::Draining)),
+    }
+}

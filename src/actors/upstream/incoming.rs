@@ -1,0 +1,146 @@
+//! An upstream's answer: its head, and its body with the one question awc leaves open, whether the
+//! end of the connection is the end of the body.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_http::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::{StatusCode, Version};
+use bytes::Bytes;
+use futures::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::limit::Permit;
+use super::wire::ClosedByUpstream;
+
+/// The head of an answer, and its body still streaming.
+#[derive(Debug)]
+pub struct UpstreamResponse {
+    pub status: StatusCode,
+    pub fields: HeaderMap,
+    pub body: UpstreamBody,
+}
+
+/// Why an answer ended before it was complete.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyBroke {
+    #[error("upstream broke off: {0}")]
+    Upstream(String),
+    #[error("upstream sent nothing for {0:?}")]
+    Idle(Duration),
+}
+
+/// An answer's body. Dropping it closes the upstream connection unless the body was complete.
+pub struct UpstreamBody {
+    payload: Payload,
+    /// What `Content-Length` declares.
+    length: Option<u64>,
+    /// No `Content-Length` and not chunked: the end of the connection is the end of the body
+    /// (RFC 9112, section 6.3).
+    ends_with_connection: bool,
+    idle: IdleTimer,
+    _permit: Permit,
+}
+
+impl std::fmt::Debug for UpstreamBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamBody").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl UpstreamBody {
+    pub(super) fn new(
+        payload: Payload,
+        fields: &HeaderMap,
+        version: Version,
+        idle_timeout: Duration,
+        permit: Permit,
+    ) -> Self {
+        let length = fields
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.trim().parse().ok());
+        let ends_with_connection = version < Version::HTTP_2
+            && length.is_none()
+            && !fields.contains_key(header::TRANSFER_ENCODING);
+        Self {
+            payload,
+            length,
+            ends_with_connection,
+            idle: IdleTimer::new(idle_timeout),
+            _permit: permit,
+        }
+    }
+
+    /// The length that `Content-Length` declares.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+impl Stream for UpstreamBody {
+    type Item = Result<Bytes, BodyBroke>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.payload).poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => {
+                this.idle.touch();
+                Poll::Ready(Some(Ok(chunk)))
+            }
+            Poll::Ready(Some(Err(error))) if this.ends_with_connection && is_plain_end(&error) => {
+                this.payload = Payload::None;
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.payload = Payload::None;
+                Poll::Ready(Some(Err(BodyBroke::Upstream(error.to_string()))))
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                std::task::ready!(this.idle.poll_elapsed(cx));
+                this.payload = Payload::None;
+                Poll::Ready(Some(Err(BodyBroke::Idle(this.idle.limit))))
+            }
+        }
+    }
+}
+
+fn is_plain_end(error: &PayloadError) -> bool {
+    let cause: &io::Error = match error {
+        PayloadError::Incomplete(Some(cause)) | PayloadError::Io(cause) => cause,
+        _ => return false,
+    };
+    ClosedByUpstream::is_cause_of(cause)
+}
+
+/// Tells when nothing has happened for a while. Costs nothing until something has to be waited for.
+struct IdleTimer {
+    limit: Duration,
+    touched: bool,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleTimer {
+    fn new(limit: Duration) -> Self {
+        Self { limit, touched: true, sleep: None }
+    }
+
+    fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = || Instant::now() + self.limit;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline())));
+        if std::mem::take(&mut self.touched) {
+            sleep.as_mut().reset(Instant::now() + self.limit);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}

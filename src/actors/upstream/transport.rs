@@ -1,0 +1,177 @@
+//! How a connection to one origin is made: resolve, connect, encrypt, agree on a protocol.
+//!
+//! This stands below awc in place of its own connectors, for three reasons (docs/decisions/0003):
+//! awc must learn of a cut answer over TLS too (see [`Wire`]); a retry must know whether a request
+//! met a fresh or a pooled connection; and a WebSocket tunnel needs the same connection without awc.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use actix_rt::net::TcpStream;
+use actix_service::Service;
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use actix_web::http::Uri;
+use futures::future::LocalBoxFuture;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use super::tls::{UpstreamTls, bad_server_name, chose_http2};
+use super::wire::Wire;
+use crate::types::Origin;
+
+/// How long a connection made to learn the protocol waits for the request it was made for.
+const PARKED_FOR: Duration = Duration::from_secs(1);
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Why no connection was made.
+#[derive(Debug)]
+pub enum Unconnected {
+    Resolve(io::Error),
+    Refused(io::Error),
+    Tls(io::Error),
+    TimedOut,
+}
+
+tokio::task_local! {
+    /// Set while a request is being sent: tells whether it opened a connection or took a pooled one.
+    static OPENED: Cell<bool>;
+}
+
+/// Runs one attempt to send a request; returns with it whether the attempt opened a connection.
+pub async fn noting_fresh_connections<T>(attempt: impl Future<Output = T>) -> (T, bool) {
+    OPENED
+        .scope(Cell::new(false), async {
+            let outcome = attempt.await;
+            (outcome, OPENED.with(Cell::get))
+        })
+        .await
+}
+
+/// Makes connections to one origin, for one worker.
+#[derive(Debug)]
+pub struct Transport {
+    origin: Origin,
+    tls: UpstreamTls,
+    connect_timeout: Duration,
+    /// What the upstream chose; unknown until the first TLS connection.
+    protocol: Cell<Option<Protocol>>,
+    parked: RefCell<Vec<(Wire, Instant)>>,
+}
+
+impl Transport {
+    pub fn new(origin: Origin, tls: UpstreamTls, connect_timeout: Duration) -> Self {
+        // HTTP/2 without TLS needs prior knowledge, which a configuration file cannot give.
+        let protocol = Cell::new((!origin.is_tls()).then_some(Protocol::Http1));
+        Self { origin, tls, connect_timeout, protocol, parked: RefCell::default() }
+    }
+
+    /// What this upstream speaks. The first call makes a connection to ask, and leaves it for the
+    /// request that follows.
+    pub async fn protocol(&self) -> Result<Protocol, Unconnected> {
+        if let Some(protocol) = self.protocol.get() {
+            return Ok(protocol);
+        }
+        let (wire, protocol) = self.connect_in_time(true).await?;
+        self.protocol.set(Some(protocol));
+        self.parked.borrow_mut().push((wire, Instant::now()));
+        Ok(protocol)
+    }
+
+    /// A connection on which HTTP/1.1 is spoken, outside of any pool.
+    pub async fn connect_http1(&self) -> Result<Wire, Unconnected> {
+        self.connect_in_time(false).await.map(|(wire, _)| wire)
+    }
+
+    async fn connect_in_time(&self, http2: bool) -> Result<(Wire, Protocol), Unconnected> {
+        tokio::time::timeout(self.connect_timeout, self.connect(http2))
+            .await
+            .unwrap_or(Err(Unconnected::TimedOut))
+    }
+
+    async fn connect(&self, http2: bool) -> Result<(Wire, Protocol), Unconnected> {
+        let host = self.origin.host();
+        let addresses: Vec<_> = tokio::net::lookup_host((host, self.origin.port()))
+            .await
+            .map_err(Unconnected::Resolve)?
+            .collect();
+        let socket =
+            TcpStream::connect(addresses.as_slice()).await.map_err(Unconnected::Refused)?;
+        // Requests and events are small and must leave at once.
+        socket.set_nodelay(true).map_err(Unconnected::Refused)?;
+        if !self.origin.is_tls() {
+            return Ok((Wire::plain(socket), Protocol::Http1));
+        }
+        let config = if http2 { &self.tls.either } else { &self.tls.http1_only };
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_invalid| Unconnected::Tls(bad_server_name(host)))?;
+        let socket = TlsConnector::from(config.clone())
+            .connect(name, socket)
+            .await
+            .map_err(Unconnected::Tls)?;
+        let protocol =
+            if chose_http2(socket.get_ref().1) { Protocol::Http2 } else { Protocol::Http1 };
+        Ok((Wire::tls(socket), protocol))
+    }
+
+    fn take_parked(&self) -> Option<Wire> {
+        let mut parked = self.parked.borrow_mut();
+        parked.retain(|(_, since)| since.elapsed() < PARKED_FOR);
+        parked.pop().map(|(wire, _)| wire)
+    }
+
+    /// A connection for one of awc's pools, each of which speaks one protocol only.
+    async fn connect_for_pool(&self, speaks: Protocol) -> Result<Wire, ConnectError> {
+        let _ = OPENED.try_with(|opened| opened.set(true));
+        let (wire, protocol) = match self.take_parked() {
+            Some(wire) => (wire, speaks),
+            None => self.connect(speaks == Protocol::Http2).await.map_err(|failed| match failed {
+                Unconnected::Resolve(cause) => ConnectError::Resolver(Box::new(cause)),
+                Unconnected::Refused(cause) | Unconnected::Tls(cause) => ConnectError::Io(cause),
+                Unconnected::TimedOut => ConnectError::Io(io::ErrorKind::TimedOut.into()),
+            })?,
+        };
+        if protocol != speaks {
+            // The upstream changed its mind between two connections; the next request asks anew.
+            self.protocol.set(None);
+            return Err(ConnectError::Io(io::Error::other("upstream changed its protocol")));
+        }
+        Ok(if speaks == Protocol::Http2 { wire.with_plain_end() } else { wire })
+    }
+}
+
+/// A [`Transport`] as awc's connector wants it.
+#[derive(Clone, Debug)]
+pub struct PoolTransport {
+    transport: Rc<Transport>,
+    speaks: Protocol,
+}
+
+impl PoolTransport {
+    pub fn new(transport: Rc<Transport>, speaks: Protocol) -> Self {
+        Self { transport, speaks }
+    }
+}
+
+impl Service<ConnectInfo<Uri>> for PoolTransport {
+    type Response = Connection<Uri, Wire>;
+    type Error = ConnectError;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    actix_service::always_ready!();
+
+    fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
+        let Self { transport, speaks } = self.clone();
+        Box::pin(async move {
+            let wire = transport.connect_for_pool(speaks).await?;
+            Ok(Connection::new(request.request().clone(), wire))
+        })
+    }
+}

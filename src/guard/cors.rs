@@ -1,0 +1,98 @@
+//! May a page of another origin read the answer of a direct route?
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+
+/// How long a browser may remember a preflight. Chromium's own ceiling is two hours.
+const MAX_AGE_SECONDS: &str = "7200";
+
+/// Which origins may read answers; none unless configured.
+#[derive(Clone, Debug, Default)]
+pub struct CorsPolicy {
+    any: bool,
+    origins: Vec<String>,
+}
+
+impl CorsPolicy {
+    #[must_use]
+    pub fn new(allowed_origins: &[String]) -> Self {
+        Self {
+            any: allowed_origins.iter().any(|origin| origin == "*"),
+            origins: allowed_origins.to_vec(),
+        }
+    }
+
+    /// The request's `Origin` when it may read the answer.
+    pub(super) fn granted_origin(&self, fields: &HeaderMap) -> Option<HeaderValue> {
+        let origin = fields.get(header::ORIGIN)?;
+        let text = origin.to_str().ok()?;
+        let allowed =
+            self.any || self.origins.iter().any(|known| known.eq_ignore_ascii_case(text));
+        allowed.then(|| origin.clone())
+    }
+
+    /// The answer to a preflight from an allowed origin. A preflight shows no key: browsers send
+    /// none, so it is answered before the key guard.
+    pub(super) fn preflight(&self, method: &Method, fields: &HeaderMap) -> Option<HttpResponse> {
+        if *method != Method::OPTIONS {
+            return None;
+        }
+        let wanted = fields.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+        let origin = self.granted_origin(fields)?;
+        let mut response = HttpResponse::build(StatusCode::NO_CONTENT);
+        response
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, wanted.clone()))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS));
+        if let Some(names) = fields.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone()));
+        }
+        let mut response = response.finish();
+        grant(response.headers_mut(), origin);
+        Some(response)
+    }
+}
+
+/// Lets `origin` read an answer. Credentials are not allowed: keys are sent by the page's own code,
+/// never by its cookies.
+pub(super) fn grant(fields: &mut HeaderMap, origin: HeaderValue) {
+    fields.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    fields.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("x-request-id, x-ampgate-route, x-ampgate-provider, retry-after"),
+    );
+    fields.append(header::VARY, HeaderValue::from_static("origin"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(origin: &'static str) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        fields.insert(header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
+        fields
+    }
+
+    #[test]
+    fn only_listed_origins_may_read() {
+        let list = |origins: &[&str]| {
+            CorsPolicy::new(&origins.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (list(&[]),                    "https://a.example", false, "nothing configured"),
+            (list(&["https://a.example"]), "https://a.example", true,  "listed"),
+            (list(&["https://a.example"]), "https://b.example", false, "not listed"),
+            (list(&["https://a.example"]), "https://a.example.evil", false, "a longer name is another"),
+            (list(&["*"]),                 "https://b.example", true,  "any"),
+        ];
+        for (policy, origin, allowed, why) in cases {
+            let fields = from(origin);
+            assert_eq!(policy.granted_origin(&fields).is_some(), allowed, "{why}");
+            assert_eq!(policy.preflight(&Method::OPTIONS, &fields).is_some(), allowed, "{why}");
+            assert!(policy.preflight(&Method::POST, &fields).is_none(), "not a preflight");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Does the client show one of our keys?
+
+use actix_http::RequestHead;
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap};
+
+use crate::headers::presented_keys;
+use crate::types::{ClientId, ClientKey, KeyHash};
+
+/// Every client key, with its name.
+#[derive(Debug)]
+pub struct Keyring(Vec<(ClientId, ClientKey)>);
+
+/// Who a request is from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    Known(ClientId),
+    /// It shows a key, and the key is not ours.
+    Unknown,
+    /// It shows no key at all.
+    Anonymous,
+}
+
+impl Keyring {
+    #[must_use]
+    pub fn new(keys: Vec<(ClientId, ClientKey)>) -> Self {
+        Self(keys)
+    }
+
+    pub(super) fn identify(&self, fields: &HeaderMap, query: Option<&str>) -> Identity {
+        let mut identity = Identity::Anonymous;
+        for presented in presented_keys(fields, query) {
+            match self.find(&presented) {
+                Some(client) => return Identity::Known(client.clone()),
+                None => identity = Identity::Unknown,
+            }
+        }
+        identity
+    }
+
+    /// Whether a text is one of our keys, whoever shows it.
+    #[must_use]
+    pub fn contains(&self, presented: &[u8]) -> bool {
+        self.find(presented).is_some()
+    }
+
+    /// SECURITY: hashes are compared in constant time, and all of them, so that the time taken
+    /// tells neither how much of a key was right nor which key it was near.
+    fn find(&self, presented: &[u8]) -> Option<&ClientId> {
+        let presented = KeyHash::of(presented);
+        self.0.iter().fold(None, |found, (client, key)| {
+            if key.matches(&presented) { Some(client) } else { found }
+        })
+    }
+}
+
+/// Whether a person's browser asks for a page.
+#[must_use]
+pub fn is_browser_page(head: &RequestHead) -> bool {
+    matches!(head.method, Method::GET | Method::HEAD)
+        && head.headers.get_all(header::ACCEPT).any(|accept| {
+            accept.to_str().is_ok_and(|types| types.to_ascii_lowercase().contains("text/html"))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn keyring() -> Keyring {
+        let key = |name: &str, key: &str| (ClientId::new(name), ClientKey::parse(key).unwrap());
+        Keyring::new(vec![key("alice", "key-a"), key("bob", "key-b")])
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_key_wherever_it_shows_it() {
+        let known = |name: &str| Identity::Known(ClientId::new(name));
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("authorization",  "Bearer key-a", None,               known("alice"),      "SDKs"),
+            ("x-api-key",      "key-b",        None,               known("bob"),        "Amp, Anthropic"),
+            ("x-goog-api-key", "key-b",        None,               known("bob"),        "Google"),
+            ("accept",         "*/*",          Some("key=key-a"),  known("alice"),      "Google's parameter"),
+            ("accept",         "*/*",          Some("auth_token=key-a"), known("alice"), "Amp's parameter"),
+            ("x-api-key",      "wrong",        Some("key=key-a"),  known("alice"),      "one of two is enough"),
+            ("x-api-key",      "wrong",        None,               Identity::Unknown,   "not ours"),
+            ("x-api-key",      "key-",         None,               Identity::Unknown,   "a beginning is not the key"),
+            ("x-api-key",      "key-aa",       None,               Identity::Unknown,   "nor is more than it"),
+            ("authorization",  "Basic key-a",  None,               Identity::Anonymous, "another scheme"),
+            ("accept",         "*/*",          None,               Identity::Anonymous, "nothing shown"),
+            ("x-api-key",      "",             None,               Identity::Anonymous, "nothing shown"),
+        ];
+        for (name, value, query, expected, why) in cases {
+            let mut fields = HeaderMap::new();
+            fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            assert_eq!(keyring().identify(&fields, query), expected, "{name}: {value}: {why}");
+        }
+    }
+}

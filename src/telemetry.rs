@@ -1,0 +1,12 @@
+//! What the log tells of a request: one line after its body has ended, and warnings on the way.
+//!
+//! Never in the log: keys, cookies, query strings, bodies, WebSocket subprotocols. The fields of a
+//! [`RequestRecord`] are all there is, and none of them can hold one.
+
+mod record;
+mod root_span;
+mod subscriber;
+
+pub use record::{RequestRecord, Route, record_request};
+pub use root_span::RequestSpan;
+pub use subscriber::{LogStyle, init};

@@ -1,0 +1,207 @@
+//! The record of one request, and the line it becomes.
+
+use std::cell::{Cell, OnceCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+use tracing_actix_web::RequestId;
+
+use crate::types::{ClientId, ModelName, ProviderName};
+
+/// Who answered a model call, and so who pays. Clients read it in `x-ampgate-route`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// One of the team's own providers, by the name the client used.
+    Local,
+    /// The Amp server.
+    Amp,
+}
+
+impl Route {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Amp => "amp",
+        }
+    }
+}
+
+/// What is known of a request so far. Filled on its way, logged when its body has ended.
+#[derive(Debug)]
+pub struct RequestRecord {
+    id: String,
+    started: Instant,
+    door: Cell<&'static str>,
+    client: OnceCell<ClientId>,
+    provider: OnceCell<ProviderName>,
+    model: OnceCell<ModelName>,
+    route: Cell<Option<Route>>,
+    status: Cell<u16>,
+    failure: Cell<Option<&'static str>>,
+    first_byte_ms: Cell<Option<u128>>,
+    bytes: Cell<u64>,
+    complete: Cell<bool>,
+}
+
+impl RequestRecord {
+    fn new(id: String) -> Self {
+        Self {
+            id,
+            started: Instant::now(),
+            door: Cell::new(""),
+            client: OnceCell::new(),
+            provider: OnceCell::new(),
+            model: OnceCell::new(),
+            route: Cell::new(None),
+            status: Cell::new(0),
+            failure: Cell::new(None),
+            first_byte_ms: Cell::new(None),
+            bytes: Cell::new(0),
+            complete: Cell::new(false),
+        }
+    }
+
+    /// The record that [`record_request`] put into a request.
+    #[must_use]
+    pub fn of(request: &impl actix_web::HttpMessage) -> Rc<Self> {
+        let found = request.extensions().get::<Rc<Self>>().cloned();
+        // Only a handler mounted without the middleware finds none; its requests are not logged.
+        found.unwrap_or_else(|| Rc::new(Self::new(String::new())))
+    }
+
+    /// The id by which the client and the log know the request.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn enters(&self, door: &'static str) {
+        self.door.set(door);
+    }
+
+    // A second value for one of these would be a contradiction; the first one stays.
+
+    pub fn is_from(&self, client: ClientId) {
+        let _ = self.client.set(client);
+    }
+
+    pub fn asks_for(&self, model: ModelName) {
+        let _ = self.model.set(model);
+    }
+
+    pub fn is_answered_by(&self, provider: ProviderName) {
+        let _ = self.provider.set(provider);
+    }
+
+    pub fn takes(&self, route: Route) {
+        self.route.set(Some(route));
+    }
+
+    /// Notes why the request was refused, or why its answer broke off.
+    pub fn fails_with(&self, code: &'static str) {
+        self.failure.set(Some(code));
+    }
+
+    /// For an answer whose bytes do not pass through actix's body: a tunnel.
+    pub fn add_bytes(&self, count: u64) {
+        self.bytes.set(self.bytes.get() + count);
+    }
+
+    fn body_passes(&self, length: usize) {
+        if self.first_byte_ms.get().is_none() {
+            self.first_byte_ms.set(Some(self.started.elapsed().as_millis()));
+        }
+        self.add_bytes(length as u64);
+    }
+
+    fn log(&self) {
+        // A client that left is told from an answer that broke: the latter has a code.
+        let outcome = match (self.failure.get(), self.complete.get()) {
+            (Some(code), _) => code,
+            (None, true) => "complete",
+            (None, false) => "client_left",
+        };
+        tracing::info!(
+            request.id = %self.id,
+            route = self.door.get(),
+            client.name = self.client.get().map(ClientId::as_str),
+            upstream.name = self.provider.get().map(ProviderName::as_str),
+            model = self.model.get().map(ModelName::as_str),
+            paid_by = self.route.get().map(Route::as_str),
+            status = self.status.get(),
+            bytes = self.bytes.get(),
+            first_byte_ms = self.first_byte_ms.get().map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            outcome,
+            "request"
+        );
+    }
+}
+
+/// Writes the line wherever the request ends: body complete, client gone, or handler dropped before
+/// there was a head.
+struct LogOnDrop(Rc<RequestRecord>);
+
+impl Drop for LogOnDrop {
+    fn drop(&mut self) {
+        self.0.log();
+    }
+}
+
+/// Gives each request its record, and logs it when the body has ended.
+pub async fn record_request(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+    let record = Rc::new(RequestRecord::new(id.unwrap_or_default()));
+    request.extensions_mut().insert(record.clone());
+    let log = LogOnDrop(record);
+    let response = next.call(request).await?;
+    log.0.status.set(response.status().as_u16());
+    Ok(response.map_body(|_head, body| RecordedBody { body, log }))
+}
+
+pin_project! {
+    struct RecordedBody<B> {
+        #[pin]
+        body: B,
+        log: LogOnDrop,
+    }
+}
+
+impl<B: MessageBody> MessageBody for RecordedBody<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        let size = self.body.size();
+        // actix does not poll a body that is known to be empty.
+        if size.is_eof() {
+            self.log.0.complete.set(true);
+        }
+        size
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.project();
+        let item = ready!(this.body.poll_next(cx));
+        match &item {
+            Some(Ok(chunk)) => this.log.0.body_passes(chunk.len()),
+            Some(Err(_)) => {}
+            None => this.log.0.complete.set(true),
+        }
+        Poll::Ready(item)
+    }
+}
