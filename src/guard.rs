@@ -16,23 +16,24 @@ use std::sync::Arc;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 
 pub use cors::CorsPolicy;
-pub use key::{Keyring, is_browser_page};
+pub use key::is_browser_page;
 
 use crate::door::{Door, Guard, Nowhere, error_response};
 use crate::drain::Drain;
 use crate::error::GatewayError;
+use crate::headers::without_credentials;
 use crate::telemetry::RequestRecord;
-use crate::types::{ClientId, Origin};
+use crate::types::{ClientId, Keyring, Origin};
 
 /// What the guards compare a request with; one for the process.
 #[derive(Debug)]
 pub struct GuardPolicy {
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// Where browsers are sent to sign in; `None` when no Amp server is configured.
     pub amp: Option<Origin>,
     pub management_on_loopback_only: bool,
@@ -181,11 +182,11 @@ fn admit_client(
     door: Door,
     request: &ServiceRequest,
 ) -> Result<ClientId, Halt> {
-    match policy.keyring.identify(request.headers(), request.uri().query()) {
+    match key::identify(&policy.keyring, request.headers(), request.uri().query()) {
         key::Identity::Known(client) => Ok(client),
         key::Identity::Anonymous if door == Door::Page && is_browser_page(request.head()) => {
             match &policy.amp {
-                Some(amp) => Err(Halt::SignIn(sign_in_location(amp, request.uri()))),
+                Some(amp) => Err(Halt::SignIn(sign_in_location(amp, request.uri(), &policy.keyring))),
                 None => Err(Halt::Refuse(GatewayError::AmpUnavailable)),
             }
         }
@@ -195,9 +196,10 @@ fn admit_client(
     }
 }
 
-/// The same page at the Amp server.
+/// The same page at the Amp server; a key of ours in the query ends here.
 #[must_use]
-pub fn sign_in_location(amp: &Origin, uri: &actix_web::http::Uri) -> String {
-    let path_and_query = uri.path_and_query().map_or("/", |target| target.as_str());
-    format!("{amp}{path_and_query}")
+pub fn sign_in_location(amp: &Origin, uri: &Uri, keyring: &Keyring) -> String {
+    let asked = uri.path_and_query().map_or("/", |target| target.as_str());
+    let kept = without_credentials(asked, |value| keyring.find(value).is_some());
+    format!("{amp}{kept}")
 }

@@ -4,11 +4,17 @@
 //! a request through them.
 
 pub mod actors;
+pub mod app;
+pub mod body;
+pub mod config;
 pub mod dialect;
 pub mod door;
 pub mod drain;
 pub mod error;
+pub mod exchange;
 pub mod guard;
 pub mod headers;
+pub mod routes;
 pub mod telemetry;
+pub mod tunnel;
 pub mod types;

@@ -1,3 +1,1 @@
-//! The `ampgate` program; everything it does lives in the library.
-
-fn main() {}
+fn main(){}

@@ -9,4 +9,4 @@ mod secret;
 
 pub use model::{Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
-pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash};
+pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};

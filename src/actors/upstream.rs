@@ -6,6 +6,7 @@
 //! dropping the handler drops the upstream connection at that moment, before the head as well
 //! (docs/decisions/0002).
 
+mod answer_head;
 mod flight;
 mod handshake;
 mod incoming;
@@ -23,7 +24,7 @@ use actix::{Actor, Addr, Context, Handler, Message};
 use futures::future::LocalBoxFuture;
 
 pub use flight::OutgoingRequest;
-pub use handshake::TunnelAnswer;
+pub use handshake::{Switched, TunnelAnswer};
 pub use incoming::{BodyBroke, UpstreamBody, UpstreamResponse};
 pub use limit::{ConnectionLimits, Permit};
 pub use outgoing::{BodyFault, RequestBody, StreamedBody};
@@ -46,6 +47,12 @@ const MAILBOX_CAPACITY: usize = 4096;
 pub struct UpstreamFailure {
     pub error: GatewayError,
     pub cause: String,
+}
+
+impl From<GatewayError> for UpstreamFailure {
+    fn from(error: GatewayError) -> Self {
+        Self { cause: error.to_string(), error }
+    }
 }
 
 /// The deadlines that are the same for every request.
@@ -177,9 +184,5 @@ fn admitted<T>(
     reply: Result<Result<T, GatewayError>, actix::MailboxError>,
 ) -> Result<T, UpstreamFailure> {
     // The actor lives as long as its worker: a closed mailbox means that the worker is going.
-    let refused = |error: GatewayError| UpstreamFailure { cause: error.to_string(), error };
-    match reply {
-        Ok(reply) => reply.map_err(refused),
-        Err(_closed) => Err(refused(GatewayError::Draining)),
-    }
+    Ok(reply.map_err(|_closed| GatewayError::Draining)??)
 }

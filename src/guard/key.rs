@@ -5,11 +5,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 
 use crate::headers::presented_keys;
-use crate::types::{ClientId, ClientKey, KeyHash};
-
-/// Every client key, with its name.
-#[derive(Debug)]
-pub struct Keyring(Vec<(ClientId, ClientKey)>);
+use crate::types::{ClientId, Keyring};
 
 /// Who a request is from.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,37 +17,16 @@ pub(super) enum Identity {
     Anonymous,
 }
 
-impl Keyring {
-    #[must_use]
-    pub fn new(keys: Vec<(ClientId, ClientKey)>) -> Self {
-        Self(keys)
-    }
-
-    pub(super) fn identify(&self, fields: &HeaderMap, query: Option<&str>) -> Identity {
-        let mut identity = Identity::Anonymous;
-        for presented in presented_keys(fields, query) {
-            match self.find(&presented) {
-                Some(client) => return Identity::Known(client.clone()),
-                None => identity = Identity::Unknown,
-            }
+/// Finds out who a request is from, by any key it shows.
+pub(super) fn identify(keyring: &Keyring, fields: &HeaderMap, query: Option<&str>) -> Identity {
+    let mut identity = Identity::Anonymous;
+    for presented in presented_keys(fields, query) {
+        match keyring.find(&presented) {
+            Some(client) => return Identity::Known(client.clone()),
+            None => identity = Identity::Unknown,
         }
-        identity
     }
-
-    /// Whether a text is one of our keys, whoever shows it.
-    #[must_use]
-    pub fn contains(&self, presented: &[u8]) -> bool {
-        self.find(presented).is_some()
-    }
-
-    /// SECURITY: hashes are compared in constant time, and all of them, so that the time taken
-    /// tells neither how much of a key was right nor which key it was near.
-    fn find(&self, presented: &[u8]) -> Option<&ClientId> {
-        let presented = KeyHash::of(presented);
-        self.0.iter().fold(None, |found, (client, key)| {
-            if key.matches(&presented) { Some(client) } else { found }
-        })
-    }
+    identity
 }
 
 /// Whether a person's browser asks for a page.
@@ -66,6 +41,7 @@ pub fn is_browser_page(head: &RequestHead) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ClientKey;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
     fn keyring() -> Keyring {
@@ -94,7 +70,7 @@ mod tests {
         for (name, value, query, expected, why) in cases {
             let mut fields = HeaderMap::new();
             fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-            assert_eq!(keyring().identify(&fields, query), expected, "{name}: {value}: {why}");
+            assert_eq!(identify(&keyring(), &fields, query), expected, "{name}: {value}: {why}");
         }
     }
 }

@@ -102,6 +102,12 @@ impl RequestRecord {
         let _ = self.provider.set(provider);
     }
 
+    /// Who answers, once that is known.
+    #[must_use]
+    pub fn provider(&self) -> Option<ProviderName> {
+        self.provider.get().cloned()
+    }
+
     pub fn takes(&self, route: Route) {
         self.route.set(Some(route));
     }

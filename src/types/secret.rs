@@ -79,6 +79,29 @@ impl ClientKey {
     }
 }
 
+/// Every client key, with the name of its client.
+#[derive(Debug, Default)]
+pub struct Keyring(Vec<(ClientId, ClientKey)>);
+
+impl Keyring {
+    #[must_use]
+    pub fn new(keys: Vec<(ClientId, ClientKey)>) -> Self {
+        Self(keys)
+    }
+
+    /// Whose key this is.
+    ///
+    /// SECURITY: hashes are compared in constant time, and all of them, so that the time taken
+    /// tells neither how much of a key was right nor which key it was near.
+    #[must_use]
+    pub fn find(&self, presented: &[u8]) -> Option<&ClientId> {
+        let presented = KeyHash::of(presented);
+        self.0.iter().fold(None, |found, (client, key)| {
+            if key.matches(&presented) { Some(client) } else { found }
+        })
+    }
+}
+
 /// Opens an upstream's door: a provider's key, or the team's key for the Amp server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(Arc<str>);

@@ -25,16 +25,19 @@ use crate::error::GatewayError;
 /// What an upstream says to a WebSocket handshake.
 #[derive(Debug)]
 pub enum TunnelAnswer {
-    /// 101: from here on the connection carries bytes, not HTTP.
-    Switched {
-        fields: HeaderMap,
-        wire: Wire,
-        /// What the upstream sent right behind its 101.
-        early: Bytes,
-        permit: Permit,
-    },
+    Switched(Switched),
     /// Any other status: an answer like every other.
     Refused(UpstreamResponse),
+}
+
+/// 101: from here on the connection carries bytes, not HTTP.
+#[derive(Debug)]
+pub struct Switched {
+    pub fields: HeaderMap,
+    pub wire: Wire,
+    /// What the upstream sent right behind its 101.
+    pub early: Bytes,
+    pub permit: Permit,
 }
 
 /// Sends a handshake on a connection of its own and waits for the answer's head.
@@ -94,12 +97,12 @@ async fn shake_hands(
     let fields = std::mem::take(answer.headers_mut());
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         let parts = framed.into_parts();
-        return Ok(TunnelAnswer::Switched {
+        return Ok(TunnelAnswer::Switched(Switched {
             fields,
             wire: parts.io.with_plain_end(),
             early: parts.read_buf.freeze(),
             permit,
-        });
+        }));
     }
     let payload = match framed.codec_ref().message_type() {
         MessageType::None => Payload::None,

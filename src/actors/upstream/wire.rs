@@ -5,8 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
+
+use super::answer_head::{Beginning, look_at, lower_version};
+
+/// As much as awc reads at once.
+const READ_BYTES: usize = 8 * 1024;
 
 /// The upstream closed the connection in the orderly way.
 ///
@@ -24,11 +30,25 @@ impl ClosedByUpstream {
     }
 }
 
+/// The longest head that is put together from several reads; actix-http refuses longer ones itself.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+
 /// A connected socket, encrypted or not.
 #[derive(Debug)]
 pub struct Wire {
     socket: Socket,
-    end_is_an_error: bool,
+    /// What we do for awc's HTTP/1.1 codec; `None` when something else reads the connection.
+    exchange: Option<Exchange>,
+}
+
+/// Where an HTTP/1.1 connection is. awc writes a whole request before it reads, so a write after a
+/// read begins the next one.
+#[derive(Debug)]
+enum Exchange {
+    /// A request is going out; the next bytes in are the head of its answer.
+    Asking { to_head: bool, held: BytesMut },
+    /// The head has passed; what `held` still has goes first.
+    Answering { held: BytesMut },
 }
 
 #[derive(Debug)]
@@ -39,19 +59,27 @@ enum Socket {
 
 impl Wire {
     pub fn plain(socket: TcpStream) -> Self {
-        Self { socket: Socket::Plain(socket), end_is_an_error: true }
+        Self { socket: Socket::Plain(socket), exchange: Some(Exchange::idle()) }
     }
 
     pub fn tls(socket: TlsStream<TcpStream>) -> Self {
-        Self { socket: Socket::Tls(Box::new(socket)), end_is_an_error: true }
+        Self { socket: Socket::Tls(Box::new(socket)), exchange: Some(Exchange::idle()) }
     }
 
     /// From now on the end of the connection is just its end: for HTTP/2, which frames every body
     /// itself, and for a tunnel, which has no bodies.
     #[must_use]
     pub fn with_plain_end(mut self) -> Self {
-        self.end_is_an_error = false;
+        self.exchange = None;
         self
+    }
+
+    /// Notes that a request begins, if one does.
+    fn note_request(&mut self, written: &[u8]) {
+        if let Some(state @ Exchange::Answering { .. }) = &mut self.exchange {
+            let to_head = written.starts_with(b"HEAD ");
+            *state = Exchange::Asking { to_head, held: BytesMut::new() };
+        }
     }
 
     fn tcp(&self) -> &TcpStream {
@@ -62,26 +90,88 @@ impl Wire {
     }
 }
 
+impl Exchange {
+    fn idle() -> Self {
+        Self::Answering { held: BytesMut::new() }
+    }
+}
+
+impl Socket {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
+        }
+    }
+
+    /// Reads at least one byte; the end is an error that says so.
+    fn poll_read_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let wanted = buf.remaining() > 0;
+        ready!(self.poll_read(cx, buf))?;
+        if wanted && buf.filled().len() == before {
+            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream);
+            return Poll::Ready(Err(ended));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until `held` begins with the whole head of an answer, interim answers left out.
+    fn poll_hold_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        held: &mut BytesMut,
+        to_head: bool,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match look_at(held, to_head) {
+                Beginning::Interim(length) => held.advance(length),
+                Beginning::EndsWithConnection => {
+                    lower_version(held);
+                    return Poll::Ready(Ok(()));
+                }
+                Beginning::Framed => return Poll::Ready(Ok(())),
+                Beginning::Incomplete if held.len() > MAX_HEAD_BYTES => {
+                    return Poll::Ready(Ok(()));
+                }
+                Beginning::Incomplete => {
+                    let mut room = [0; READ_BYTES];
+                    let mut read = ReadBuf::new(&mut room);
+                    ready!(self.poll_read_some(cx, &mut read))?;
+                    held.extend_from_slice(read.filled());
+                }
+            }
+        }
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let wanted = buf.remaining() > 0;
-        ready!(match &mut this.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Socket::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
-        })?;
-        if this.end_is_an_error && wanted && buf.filled().len() == before {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                ClosedByUpstream,
-            )));
+        let Self { socket, exchange } = self.get_mut();
+        let Some(state) = exchange else { return socket.poll_read(cx, buf) };
+        if let Exchange::Asking { to_head, held } = state {
+            ready!(socket.poll_hold_head(cx, held, *to_head))?;
+            *state = Exchange::Answering { held: std::mem::take(held) };
         }
-        Poll::Ready(Ok(()))
+        match state {
+            Exchange::Answering { held } if !held.is_empty() => {
+                let length = held.len().min(buf.remaining());
+                buf.put_slice(&held.split_to(length));
+                if held.is_empty() {
+                    *held = BytesMut::new(); // gives the head's memory back
+                }
+                Poll::Ready(Ok(()))
+            }
+            _ => socket.poll_read_some(cx, buf),
+        }
     }
 }
 
@@ -91,7 +181,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
+        let this = self.get_mut();
+        this.note_request(buf);
+        match &mut this.socket {
             Socket::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
             Socket::Tls(socket) => Pin::new(socket).poll_write(cx, buf),
         }
@@ -116,7 +208,11 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().socket {
+        let this = self.get_mut();
+        if let Some(first) = bufs.first() {
+            this.note_request(first);
+        }
+        match &mut this.socket {
             Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             Socket::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
         }

@@ -1,0 +1,24 @@
+# The same commands that .ci/run calls, one by one.
+
+# Everything that must be green before a push.
+check: format lint test docs
+
+format:
+    cargo fmt --all --check
+
+lint:
+    cargo clippy --all-targets --locked -- -D warnings
+
+test:
+    cargo test --locked
+
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# Licences, advisories and duplicate versions; needs cargo-deny.
+deny:
+    cargo deny check
+
+# The real clients: SDKs and Amp's own. Installs them into a cache outside the tree.
+clients:
+    tests/clients/run

@@ -1,0 +1,66 @@
+//! A request as the Amp server gets it.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::uri::PathAndQuery;
+
+use crate::actors::upstream::{OutgoingRequest, RequestBody};
+use crate::config::Amp;
+use crate::error::GatewayError;
+use crate::headers::{ForUpstream, UpstreamCredential, without_credentials};
+use crate::types::{ApiKey, Keyring, ProviderName};
+
+/// The Amp server's name in logs and in `x-ampgate-provider`.
+pub(super) const AMP: &str = "amp";
+
+pub(super) fn outgoing(
+    amp: &Amp,
+    keyring: &Keyring,
+    request: &HttpRequest,
+    key: Option<&ApiKey>,
+    body: RequestBody,
+    first_byte_timeout: Duration,
+) -> Result<OutgoingRequest, GatewayError> {
+    let fields = ForUpstream {
+        authority: amp.origin.authority(),
+        credential: key.map_or(UpstreamCredential::None, UpstreamCredential::Amp),
+        strip_long_context: false, // Amp's users pay for every feature they ask for
+        ask_for_identity: false,
+        body_was_decoded: false,
+        own_fields: &[],
+    }
+    .fields(request.headers());
+    Ok(OutgoingRequest {
+        origin: amp.origin.clone(),
+        provider: ProviderName::new(AMP),
+        method: request.method().clone(),
+        path_and_query: target(&amp.base_path, request, keyring)?,
+        fields,
+        body,
+        first_byte_timeout,
+    })
+}
+
+/// The client's path and query, byte for byte, less its keys.
+fn target(
+    base_path: &str,
+    request: &HttpRequest,
+    keyring: &Keyring,
+) -> Result<PathAndQuery, GatewayError> {
+    let Some(asked) = request.uri().path_and_query() else {
+        return Err(GatewayError::AmbiguousRequest("it names no path"));
+    };
+    let is_ours = |value: &[u8]| keyring.find(value).is_some();
+    let kept = without_credentials(asked.as_str(), is_ours);
+    if base_path.is_empty() && kept.len() == asked.as_str().len() {
+        return Ok(asked.clone());
+    }
+    parse_target(format!("{base_path}{kept}"))
+}
+
+/// A target made of parts that were targets before.
+pub(super) fn parse_target(target: String) -> Result<PathAndQuery, GatewayError> {
+    PathAndQuery::try_from(target)
+        .map_err(|_invalid| GatewayError::AmbiguousRequest("its path cannot be sent on"))
+}

@@ -1,0 +1,80 @@
+//! Which model a call asks for, and where the name stands.
+
+use std::ops::Range;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use bytes::Bytes;
+
+use crate::body::{DecodeError, decode_request, find_model};
+use crate::dialect::{GeminiCall, parse_gemini_call};
+use crate::door::ModelCall;
+use crate::error::GatewayError;
+use crate::types::ModelName;
+
+/// A model call's question.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub model: ModelName,
+    pub named_in: NamedIn,
+}
+
+/// Where the model's name stands, so that an alias can be replaced and nothing else touched.
+#[derive(Debug)]
+pub(super) enum NamedIn {
+    /// In the path: Gemini.
+    Path(GeminiCall),
+    /// In the body. `decoded` is the body without its content coding, when it had one.
+    Body { span: Range<usize>, decoded: Option<Bytes> },
+}
+
+impl Asked {
+    pub fn parse(
+        request: &HttpRequest,
+        call: ModelCall,
+        body: &Bytes,
+        limit_bytes: u64,
+    ) -> Result<Self, GatewayError> {
+        if let ModelCall::Gemini { model_at, .. } = call {
+            return Self::in_path(request.uri().path(), model_at);
+        }
+        let decoded = decode(request, body, limit_bytes)?;
+        let field = find_model(decoded.as_ref().unwrap_or(body))
+            .map_err(|error| GatewayError::BadBody(error.to_string()))?;
+        let model = ModelName::parse(&field.name)
+            .ok_or_else(|| GatewayError::BadBody("`model` is empty".to_owned()))?;
+        Ok(Self { model, named_in: NamedIn::Body { span: field.span, decoded } })
+    }
+
+    fn in_path(path: &str, model_at: usize) -> Result<Self, GatewayError> {
+        let unclear = || GatewayError::BadBody("the path names no model and method".to_owned());
+        let tail = path.get(model_at..).ok_or_else(unclear)?;
+        let call = parse_gemini_call(tail).ok_or_else(unclear)?;
+        let model = ModelName::parse(&call.model).ok_or_else(unclear)?;
+        Ok(Self { model, named_in: NamedIn::Path(call) })
+    }
+}
+
+/// Undoes the body's content coding for a look at it; Codex compresses with zstd.
+fn decode(
+    request: &HttpRequest,
+    body: &Bytes,
+    limit_bytes: u64,
+) -> Result<Option<Bytes>, GatewayError> {
+    let codings: Vec<&str> = request
+        .headers()
+        .get_all(header::CONTENT_ENCODING)
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    if codings.is_empty() {
+        return Ok(None);
+    }
+    match decode_request(&codings.join(","), body, limit_bytes) {
+        Ok(decoded) => Ok(Some(decoded)),
+        Err(DecodeError::TooLarge { .. }) => Err(GatewayError::BodyTooLarge { limit_bytes }),
+        Err(error @ DecodeError::Unsupported { .. }) => {
+            Err(GatewayError::UnsupportedEncoding(error.to_string()))
+        }
+        Err(error) => Err(GatewayError::BadBody(error.to_string())),
+    }
+}

@@ -1,0 +1,258 @@
+//! The answer's body on its way to the client, to its end, good or bad.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::{Bytes, BytesMut};
+use futures::Stream as _;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::actors::upstream::{BodyBroke, UpstreamBody};
+use crate::body::{AnswerRewriter, GzipRepair, SseTail};
+use crate::dialect::stream_error_event;
+use crate::drain::Drain;
+use crate::error::GatewayError;
+use crate::telemetry::RequestRecord;
+use crate::types::{Dialect, ProviderName};
+
+/// The answer is cut: actix closes the connection without an orderly end, so that the client can
+/// tell. The cause has been logged with the request.
+#[derive(Debug, thiserror::Error)]
+#[error("answer cut")]
+pub(super) struct Cut;
+
+/// What happens to the bytes on their way; nothing, nearly always.
+#[derive(Default)]
+pub(super) struct Transforms {
+    pub repair: Option<GzipRepair>,
+    pub rewrite: Option<AnswerRewriter>,
+}
+
+/// A body that is streamed as it comes, and that ends as well as it can when its upstream does not.
+pub(super) struct DownstreamBody {
+    upstream: UpstreamBody,
+    size: BodySize,
+    transforms: Transforms,
+    /// Ready for the client.
+    ready: VecDeque<Bytes>,
+    /// A stream of events that we can end with an error event.
+    events: Option<(Dialect, SseTail)>,
+    /// Read ahead of the stream, it had broken already.
+    broke_early: Option<BodyBroke>,
+    state: State,
+    record: Rc<RequestRecord>,
+    drain: Drain,
+    drain_is_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Streaming,
+    /// The upstream has ended; what was held back still goes out.
+    Finishing,
+    /// What is written so far goes out before the connection is cut.
+    Cutting,
+    Cut,
+    Ended,
+}
+
+impl DownstreamBody {
+    #[expect(clippy::too_many_arguments, reason = "built in one place, from what it is made of")]
+    pub fn new(
+        upstream: UpstreamBody,
+        begun: Vec<Bytes>,
+        broke_early: Option<BodyBroke>,
+        size: BodySize,
+        transforms: Transforms,
+        events: Option<Dialect>,
+        record: Rc<RequestRecord>,
+        drain: Drain,
+    ) -> Self {
+        let mut body = Self {
+            upstream,
+            size,
+            transforms,
+            ready: VecDeque::new(),
+            events: events.map(|dialect| (dialect, SseTail::default())),
+            broke_early,
+            state: State::Streaming,
+            record,
+            drain,
+            drain_is_over: None,
+        };
+        for piece in begun {
+            body.transform(piece);
+        }
+        body
+    }
+
+    /// Takes a piece from the upstream through the transforms.
+    fn transform(&mut self, piece: Bytes) {
+        match &mut self.transforms.repair {
+            Some(repair) => repair.push(piece),
+            None => self.rewrite(&piece),
+        }
+    }
+
+    /// Takes one step of what the repair has ready: a body that inflates a thousandfold goes out as
+    /// slowly as the client reads it. `true` when there was something.
+    fn step_repair(&mut self) -> Result<bool, String> {
+        let Some(repair) = &mut self.transforms.repair else { return Ok(false) };
+        match repair.pull() {
+            Ok(Some(piece)) => {
+                self.rewrite(&piece);
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(corrupt) => Err(corrupt.to_string()),
+        }
+    }
+
+    fn rewrite(&mut self, piece: &Bytes) {
+        let piece = match &mut self.transforms.rewrite {
+            Some(rewrite) => {
+                let mut rewritten = BytesMut::with_capacity(piece.len());
+                rewrite.push(piece, &mut rewritten);
+                rewritten.freeze()
+            }
+            None => piece.clone(),
+        };
+        self.hand_over(piece);
+    }
+
+    fn hand_over(&mut self, piece: Bytes) {
+        if piece.is_empty() {
+            return;
+        }
+        if let Some((_, tail)) = &mut self.events {
+            tail.push(&piece);
+        }
+        self.ready.push_back(piece);
+    }
+
+    /// The upstream has ended well.
+    fn finish(&mut self) {
+        if let Some(repair) = &mut self.transforms.repair {
+            repair.finish();
+        }
+        self.state = State::Finishing;
+    }
+
+    /// All that was held back is out.
+    fn finished(&mut self) {
+        if let Some(rewrite) = &mut self.transforms.rewrite {
+            let mut rest = BytesMut::new();
+            rewrite.finish(&mut rest);
+            self.hand_over(rest.freeze());
+        }
+        self.state = State::Ended;
+    }
+
+    /// The answer ends before it is complete: with an error event where the client reads events of
+    /// a dialect we know, else with a cut connection, so that it never looks whole.
+    fn break_off(&mut self, error: &GatewayError, cause: &str) {
+        self.record.fails_with(error.code());
+        tracing::warn!(request.id = self.record.id(), error.code = error.code(), cause, "answer broke off");
+        match &self.events {
+            Some((dialect, tail)) => {
+                let event = ending(*dialect, tail, error);
+                self.ready.push_back(Bytes::from(event));
+                self.state = State::Ended;
+            }
+            None => self.state = State::Cutting,
+        }
+    }
+
+    fn poll_drain_is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let drain = &self.drain;
+        let over = self.drain_is_over.get_or_insert_with(|| Box::pin(drain.over()));
+        over.as_mut().poll(cx).is_ready()
+    }
+
+    fn provider(&self) -> ProviderName {
+        self.record.provider().unwrap_or_else(|| ProviderName::new("upstream"))
+    }
+
+    fn broke_as(&self, broke: &BodyBroke) -> GatewayError {
+        let provider = self.provider();
+        match broke {
+            BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
+            BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
+        }
+    }
+}
+
+/// The event that ends a broken stream. What was left open is closed first: a line that has begun
+/// cannot be taken back, but the client must not read our event as its end.
+fn ending(dialect: Dialect, tail: &SseTail, error: &GatewayError) -> String {
+    let (code, status) = error.classify();
+    let crlf = tail.uses_crlf();
+    let line_end = if crlf { "\r\n" } else { "\n" };
+    let close = if tail.is_at_event_boundary() { String::new() } else { line_end.repeat(2) };
+    let message = error.to_string();
+    let number = tail.next_sequence_number();
+    close + &stream_error_event(dialect, code, &message, status, number, crlf)
+}
+
+impl MessageBody for DownstreamBody {
+    type Error = Cut;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(piece) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            match this.state {
+                State::Streaming | State::Finishing => {}
+                State::Cutting => {
+                    // actix drops what it has not yet written when a body fails. Once more pending,
+                    // and it writes first: the client gets every byte that came.
+                    this.state = State::Cut;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                State::Cut => return Poll::Ready(Some(Err(Cut))),
+                State::Ended => return Poll::Ready(None),
+            }
+            match this.step_repair() {
+                Ok(true) => continue,
+                Ok(false) if this.state == State::Finishing => {
+                    this.finished();
+                    continue;
+                }
+                Ok(false) => {}
+                Err(cause) => {
+                    let error = GatewayError::UpstreamBroke { provider: this.provider() };
+                    this.break_off(&error, &cause);
+                    continue;
+                }
+            }
+            if let Some(broke) = this.broke_early.take() {
+                this.break_off(&this.broke_as(&broke), &broke.to_string());
+                continue;
+            }
+            match Pin::new(&mut this.upstream).poll_next(cx) {
+                Poll::Ready(Some(Ok(piece))) => this.transform(piece),
+                Poll::Ready(Some(Err(broke))) => {
+                    this.break_off(&this.broke_as(&broke), &broke.to_string());
+                }
+                Poll::Ready(None) => this.finish(),
+                Poll::Pending if this.poll_drain_is_over(cx) => {
+                    this.break_off(&GatewayError::Draining, "drain time is up");
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Every door and what answers behind it.
+
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::actors::Handles;
+use crate::actors::upstream::{OutgoingRequest, RequestBody, TunnelAnswer, UpstreamFailure};
+use crate::door::{Door, ModelCall, ModelDoor, Nowhere, Probe, error_response};
+use crate::drain::Drain;
+use crate::error::GatewayError;
+use crate::exchange::{self, Answering};
+use crate::guard::{Admitted, is_browser_page, sign_in_location};
+use crate::telemetry::RequestRecord;
+use crate::tunnel;
+
+/// Answers a request that has passed its guards.
+pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let admitted = Admitted::of(&request);
+    let record = RequestRecord::of(&request);
+    let outcome = match request.app_data::<Rc<Handles>>().cloned() {
+        Some(handles) => route(&handles, &request, payload, &admitted).await,
+        None => Err(GatewayError::Internal.into()),
+    };
+    outcome.unwrap_or_else(|UpstreamFailure { error, cause }| {
+        record.fails_with(error.code());
+        if error.status().is_server_error() {
+            tracing::warn!(error.code = error.code(), cause, "request failed");
+        }
+        error_response(&admitted.door, &error, record.id())
+    })
+}
+
+/// The table of all routes.
+async fn route(
+    handles: &Handles,
+    request: &HttpRequest,
+    payload: web::Payload,
+    admitted: &Admitted,
+) -> Result<HttpResponse, UpstreamFailure> {
+    let client = admitted.client.as_ref();
+    let payload = payload.into_inner();
+    let wants_tunnel = || tunnel::is_handshake(request.method(), request.headers());
+    match admitted.door {
+        Door::Probe(Probe::Live) => Ok(HttpResponse::Ok().json(Health { status: "ok" })),
+        Door::Probe(Probe::Ready) => Ok(readiness(&handles.drain)),
+        Door::Model(door) => match door.call {
+            ModelCall::ListModels { .. } => {
+                exchange::list_models(handles, request, door, client).await
+            }
+            ModelCall::ResponsesSocket if wants_tunnel() => {
+                tunnel_to_provider(handles, request, payload, door).await
+            }
+            ModelCall::ResponsesSocket => {
+                Err(GatewayError::MethodNotAllowed { allow: "POST" }.into())
+            }
+            _ => exchange::model_call(handles, request, payload, door, client).await,
+        },
+        Door::Login if is_browser_page(request.head()) => sign_in(handles, request),
+        Door::Management | Door::Page | Door::Login | Door::Actors if wants_tunnel() => {
+            let outgoing =
+                exchange::amp_request(handles, request, client, RequestBody::None).await?;
+            let answering = Answering::relayed(request, handles.drain.clone());
+            open_tunnel(handles, request, payload, outgoing, answering).await
+        }
+        Door::Management | Door::Page | Door::Login | Door::Actors => {
+            exchange::relay(handles, request, payload, client).await
+        }
+        Door::Nowhere(Nowhere::UnknownPath) => Err(GatewayError::NoSuchRoute(
+            "clients use /v1/... and /v1beta/..., Amp uses /api/...",
+        )
+        .into()),
+        Door::Nowhere(Nowhere::WrongMethod { allow, .. }) => {
+            Err(GatewayError::MethodNotAllowed { allow }.into())
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+/// Ready as soon as we listen, for the configuration is loaded before; not while draining.
+fn readiness(drain: &Drain) -> HttpResponse {
+    if drain.has_begun() {
+        HttpResponse::ServiceUnavailable().json(Health { status: "draining" })
+    } else {
+        HttpResponse::Ok().json(Health { status: "ready" })
+    }
+}
+
+/// Sends a person to the Amp server: its cookies live there, and a login that passed through here
+/// would end with them in the wrong place.
+fn sign_in(handles: &Handles, request: &HttpRequest) -> Result<HttpResponse, UpstreamFailure> {
+    let amp = handles.settings.amp.as_ref().ok_or(GatewayError::AmpUnavailable)?;
+    let location = sign_in_location(&amp.origin, request.uri(), &handles.keyring);
+    Ok(HttpResponse::build(StatusCode::FOUND)
+        .insert_header((header::LOCATION, location))
+        .finish())
+}
+
+/// Codex's WebSocket. A 426 makes it fall back to HTTP at once; another refusal costs it seconds.
+async fn tunnel_to_provider(
+    handles: &Handles,
+    request: &HttpRequest,
+    payload: Payload,
+    door: ModelDoor,
+) -> Result<HttpResponse, UpstreamFailure> {
+    let (outgoing, answering) = exchange::responses_handshake(handles, request, door)?;
+    open_tunnel(handles, request, payload, outgoing, answering).await
+}
+
+async fn open_tunnel(
+    handles: &Handles,
+    request: &HttpRequest,
+    payload: Payload,
+    mut outgoing: OutgoingRequest,
+    answering: Answering,
+) -> Result<HttpResponse, UpstreamFailure> {
+    tunnel::ask_for_upgrade(&mut outgoing.fields);
+    match handles.upstream.open_tunnel(outgoing).await? {
+        TunnelAnswer::Switched(switched) => {
+            let record = RequestRecord::of(request);
+            Ok(tunnel::join(switched, payload, record, &handles.drain))
+        }
+        TunnelAnswer::Refused(upstream) => {
+            let mut response = exchange::answer_refusal(upstream, answering).await;
+            // What the client sends next may be frames already; nothing on this connection is HTTP.
+            response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
+            Ok(response)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A WebSocket through the gateway: bytes both ways, never frames.
+//!
+//! The handshake is forwarded with its subprotocols and extensions as they are, the 101 comes back as
+//! it is, and from there on nothing is looked at: re-framing would break extensions that the two ends
+//! have agreed on, and the frames hold what is not ours to read. The end of either side, orderly or
+//! not, ends the other.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::task::JoinHandle;
+use tokio_util::io::poll_read_buf;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::actors::upstream::{Permit, Switched, Wire};
+use crate::drain::Drain;
+use crate::headers::for_downstream;
+use crate::telemetry::RequestRecord;
+
+/// The most that is read from the upstream at once; a 42 KB tool registration takes three.
+const READ_BYTES: usize = 16 * 1024;
+
+const WEBSOCKET: &str = "websocket";
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.2.1).
+#[must_use]
+pub fn is_handshake(method: &Method, fields: &HeaderMap) -> bool {
+    let lists = |name, token: &str| {
+        fields.get_all(name).filter_map(|value| value.to_str().ok()).any(|list| {
+            list.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token))
+        })
+    };
+    *method == Method::GET
+        && lists(header::UPGRADE, WEBSOCKET)
+        && lists(header::CONNECTION, "upgrade")
+}
+
+/// Adds to a handshake's fields what the header policy took out as hop-by-hop: this hop wants the
+/// upgrade too. The connection option itself is written by the codec.
+pub fn ask_for_upgrade(fields: &mut HeaderMap) {
+    fields.insert(header::UPGRADE, HeaderValue::from_static(WEBSOCKET));
+}
+
+/// Joins the client to the upstream. The returned response is the 101; its body is what the upstream
+/// sends, while a task of its own takes the client's bytes the other way, so that neither direction
+/// waits for the other.
+#[must_use]
+pub fn join(
+    switched: Switched,
+    payload: Payload,
+    record: Rc<RequestRecord>,
+    drain: &Drain,
+) -> HttpResponse {
+    let Switched { fields, wire, early, permit } = switched;
+    let (from_upstream, to_upstream) = tokio::io::split(wire);
+    let pump = actix_rt::spawn(pump(payload, to_upstream, record.clone()));
+    let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
+    for field in for_downstream(&fields, false) {
+        response.append_header(field);
+    }
+    response.upgrade(WEBSOCKET).body(FromUpstream {
+        wire: from_upstream,
+        early: Some(early).filter(|early| !early.is_empty()),
+        buffer: BytesMut::new(),
+        drain_is_over: Box::pin(drain.over()),
+        client_left: pump,
+        _permit: permit,
+    })
+}
+
+/// Takes the client's bytes to the upstream until the client ends.
+async fn pump(mut payload: Payload, mut upstream: WriteHalf<Wire>, record: Rc<RequestRecord>) {
+    while let Some(Ok(piece)) = payload.next().await {
+        record.add_bytes(piece.len() as u64);
+        if upstream.write_all(&piece).await.is_err() {
+            return;
+        }
+    }
+    // The upstream learns in the orderly way that nothing more will come.
+    let _ = upstream.shutdown().await;
+}
+
+/// What the upstream sends, as the body of the 101. Dropping it ends the tunnel.
+struct FromUpstream {
+    wire: ReadHalf<Wire>,
+    early: Option<Bytes>,
+    buffer: BytesMut,
+    drain_is_over: Pin<Box<WaitForCancellationFutureOwned>>,
+    client_left: JoinHandle<()>,
+    _permit: Permit,
+}
+
+impl Drop for FromUpstream {
+    fn drop(&mut self) {
+        self.client_left.abort();
+    }
+}
+
+impl FromUpstream {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.buffer.reserve(READ_BYTES);
+        match poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(read)) if read > 0 => {
+                Poll::Ready(Some(self.buffer.split().freeze()))
+            }
+            Poll::Ready(_) => Poll::Ready(None),
+        }
+    }
+}
+
+impl MessageBody for FromUpstream {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if let Some(early) = this.early.take() {
+            return Poll::Ready(Some(Ok(early)));
+        }
+        match this.poll_read(cx) {
+            Poll::Ready(piece) => Poll::Ready(piece.map(Ok)),
+            Poll::Pending => {
+                let over = this.drain_is_over.as_mut().poll(cx).is_ready()
+                    || Pin::new(&mut this.client_left).poll(cx).is_ready();
+                if over { Poll::Ready(None) } else { Poll::Pending }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderName;
+
+    #[test]
+    fn a_handshake_is_known_by_its_three_marks() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (Method::GET,  "Upgrade",             "websocket",   true,  "plain"),
+            (Method::GET,  "keep-alive, Upgrade", "WebSocket",   true,  "lists and letters of any case"),
+            (Method::POST, "Upgrade",             "websocket",   false, "only GET"),
+            (Method::GET,  "keep-alive",          "websocket",   false, "no connection option"),
+            (Method::GET,  "Upgrade",             "h2c",         false, "another protocol"),
+        ];
+        for (method, connection, upgrade, expected, why) in cases {
+            let mut fields = HeaderMap::new();
+            let put = |fields: &mut HeaderMap, name: HeaderName, value| {
+                fields.insert(name, HeaderValue::from_static(value));
+            };
+            put(&mut fields, header::CONNECTION, connection);
+            put(&mut fields, header::UPGRADE, upgrade);
+            assert_eq!(is_handshake(&method, &fields), expected, "{why}");
+        }
+    }
+}

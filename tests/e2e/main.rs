@@ -1,0 +1,11 @@
+//! End to end: the real gateway on a real socket, between raw clients and stub upstreams.
+//!
+//! How to write a test here: start a [`support::StubUpstream`] that says what an upstream might say,
+//! put a [`support::TestGateway`] in front of it, speak to the gateway with a [`support::Client`], and
+//! assert on what either side has seen. Every listener takes any free port; nothing waits for time to
+//! pass, but for events.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+mod relay;
+mod support;

@@ -1,0 +1,32 @@
+//! The cast: an upstream that says what it is told to, a gateway, and a client that sees every byte.
+
+mod client;
+mod gateway;
+mod process;
+mod upstream;
+mod wire;
+
+pub use client::{Client, Response};
+pub use gateway::TestGateway;
+pub use process::GatewayProcess;
+pub use upstream::{Conversation, StubUpstream};
+pub use wire::{Fields, SeenRequest};
+
+use std::time::Duration;
+
+/// The longest any test waits for an event: generous, because it only ends tests that hang.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for an event that must come.
+pub async fn expect<T>(event: impl Future<Output = T>, what: &str) -> T {
+    match tokio::time::timeout(PATIENCE, event).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited in vain: {what}"),
+    }
+}
+
+/// One of the wire samples under `tests/fixtures`.
+pub fn fixture(path: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

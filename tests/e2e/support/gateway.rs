@@ -1,0 +1,107 @@
+//! The real gateway, in this process, on a free port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use ampgate::app::{Gateway, Launch};
+use ampgate::config::{Overrides, Sources, load};
+use ampgate::types::ApiKey;
+use tokio::sync::mpsc;
+
+use super::client::{Client, Response};
+
+/// A gateway that stops with the test.
+pub struct TestGateway {
+    pub address: SocketAddr,
+    stop: mpsc::Sender<()>,
+    running: actix_rt::task::JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// The client key that [`TestGateway::get`] and its kin show.
+pub const CLIENT_KEY: &str = "client-key-1";
+
+impl TestGateway {
+    /// Starts a gateway with this configuration; `host` and `port` are the test's.
+    pub async fn start(yaml: &str) -> Self {
+        Self::start_with(yaml, None).await
+    }
+
+    /// The same, with `AMP_API_KEY` set.
+    pub async fn start_with(yaml: &str, amp_api_key: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ampgate.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        let home = folder.path().display().to_string();
+        let loaded = load(&Sources {
+            file: Some(file),
+            environment: BTreeMap::from([("HOME".to_owned(), home)]),
+            overrides: Overrides { host: Some("127.0.0.1".to_owned()), port: Some(0) },
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+        let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
+        let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1 };
+        let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
+        let address = gateway.addresses()[0];
+        let (stop, stops) = mpsc::channel(2);
+        let running = actix_rt::spawn(gateway.run(stops));
+        Self { address, stop, running, _folder: folder }
+    }
+
+    /// A gateway between [`CLIENT_KEY`] and an Amp server at `origin`, with the team key `team-key`.
+    pub async fn relaying_to(origin: &str) -> Self {
+        Self::start(&format!(
+            "api-keys: [{{ name: alice, key: {CLIENT_KEY} }}]\n\
+             ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n"
+        ))
+        .await
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// One request with the client key, on a connection of its own.
+    pub async fn request(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Response {
+        let mut with_key = vec![("authorization", "Bearer client-key-1")];
+        with_key.extend_from_slice(fields);
+        self.bare_request(method, target, &with_key, body).await
+    }
+
+    /// One request without any key but those in `fields`.
+    pub async fn bare_request(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Response {
+        let mut client = self.connect().await;
+        client.send(method, target, fields, body.as_ref()).await;
+        if method == "HEAD" { client.head().await } else { client.response().await }
+    }
+
+    pub async fn get(&self, target: &str) -> Response {
+        self.request("GET", target, &[], b"").await
+    }
+
+    pub async fn post_json(&self, target: &str, body: impl AsRef<[u8]>) -> Response {
+        self.request("POST", target, &[("content-type", "application/json")], body).await
+    }
+
+    /// Asks the gateway to stop; ask twice to end a drain.
+    pub async fn stop(&self) {
+        self.stop.send(()).await.unwrap();
+    }
+
+    /// Waits until it has stopped.
+    pub async fn stopped(self) {
+        super::expect(self.running, "the gateway to stop").await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,128 @@
+//! The gateway as users run it: a process, with its log, its signals and its memory.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use super::PATIENCE;
+use super::client::Client;
+
+/// A running `ampgate serve`.
+pub struct GatewayProcess {
+    pub address: SocketAddr,
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for GatewayProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl GatewayProcess {
+    /// Starts the built program with a configuration file and waits until it listens.
+    pub fn start(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ampgate.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ampgate"))
+            .args(["serve", "--host", "127.0.0.1", "--port", "0", "--config"])
+            .arg(&file)
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("AMPGATE__LOG__FORMAT", "json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (tell, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut process = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            child,
+            lines,
+            seen: Vec::new(),
+            _folder: folder,
+        };
+        let line = process.log_line_with("\"listening\"");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        process.address = line["address"].as_str().unwrap().parse().unwrap();
+        process
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// Waits for a log line that holds a text.
+    pub fn log_line_with(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("no log line with {text}; the log:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    /// Everything logged so far, read lines and unread ones.
+    pub fn log(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until the process has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        // The log ends with the process; a process that hangs is ended by the test's patience.
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        match self.child.try_wait().unwrap() {
+            Some(status) => status,
+            None => self.child.wait().unwrap(),
+        }
+    }
+
+    /// Resident memory, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.status_field("VmRSS:")
+    }
+
+    /// The most memory that was ever resident, in KiB.
+    pub fn peak_resident_kib(&self) -> u64 {
+        self.status_field("VmHWM:")
+    }
+
+    pub fn open_descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    fn status_field(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
