@@ -24,13 +24,13 @@ pub async fn call_internal(req: HttpRequest, body: Bytes) -> HttpResponse {
     // The query names the method; the body repeats it.
     let method = req.query_string().split(['&', '=']).next().unwrap_or_default();
     let method = if method.is_empty() { body["method"].as_str().unwrap_or("") } else { method };
-    HttpResponse::Ok().json(match result_of(method) {
+    HttpResponse::Ok().json(match result_of(method, &body["params"]) {
         Ok(result) => json!({ "ok": true, "result": result }),
         Err(code) => json!({ "ok": false, "error": { "code": code, "message": code } }),
     })
 }
 
-fn result_of(method: &str) -> Result<Value, &'static str> {
+fn result_of(method: &str, params: &Value) -> Result<Value, &'static str> {
     Ok(match method {
         // No features: with `thread-actors-tui` a client would leave model calls to Amp's cloud.
         "getUserInfo" => json!({
@@ -42,7 +42,13 @@ fn result_of(method: &str) -> Result<Value, &'static str> {
         }),
         "getUserFreeTierStatus" => json!({ "canUseAmpFree": false, "isDailyGrantEnabled": false }),
         "userDisplayBalanceInfo" => json!({ "displayText": "the demo costs nothing" }),
-        "getThread" | "getThreadTail" | "getThreadMessagesPage" | "getThreadLinkInfo" => {
+        // A current client asks for the thread it has just made, and ends when it is not there.
+        "getThreadTail" => json!({
+            "thread": { "data": { "id": params["thread"], "v": 0, "agentMode": "smart" } },
+            "messages": [],
+            "hasMoreBefore": false,
+        }),
+        "getThread" | "getThreadMessagesPage" | "getThreadLinkInfo" => {
             return Err("thread-not-found"); // every thread is new here
         }
         "listThreads" => json!({ "threads": [] }),

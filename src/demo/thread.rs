@@ -4,7 +4,7 @@
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use actix_ws::AggregatedMessage;
+use actix_ws::{AggregatedMessage, Closed, Session};
 use futures::StreamExt as _;
 use percent_encoding::percent_decode;
 use serde_json::{Value, json};
@@ -37,10 +37,7 @@ pub async fn open_socket(
             .max_continuation_size(FRAME_LIMIT_BYTES);
         while let Some(Ok(frame)) = frames.next().await {
             let sent = match frame {
-                AggregatedMessage::Text(text) => match reply_to(&demo, &text) {
-                    Some(reply) => session.text(reply).await,
-                    None => Ok(()),
-                },
+                AggregatedMessage::Text(text) => send(&mut session, replies_to(&demo, &text)).await,
                 AggregatedMessage::Ping(bytes) => session.pong(&bytes).await,
                 AggregatedMessage::Close(_) => break,
                 AggregatedMessage::Binary(_) | AggregatedMessage::Pong(_) => Ok(()),
@@ -65,19 +62,44 @@ fn shows_thread_token(req: &HttpRequest) -> bool {
     offers.any(|offer| percent_decode(offer.as_bytes()).decode_utf8_lossy().contains(THREAD_TOKEN))
 }
 
-/// A `ping` wants its `pong` within 15 seconds; a JSON-RPC request wants a result.
-fn reply_to(demo: &Demo, frame: &str) -> Option<String> {
+async fn send(session: &mut Session, frames: Vec<String>) -> Result<(), Closed> {
+    for frame in frames {
+        session.text(frame).await?;
+    }
+    Ok(())
+}
+
+/// A `ping` wants its `pong` within 15 seconds; a JSON-RPC request wants a result, and a client that
+/// offers to run tools wants to be told, beyond the result, that it was taken on.
+fn replies_to(demo: &Demo, frame: &str) -> Vec<String> {
     if frame == "ping" {
-        return Some("pong".to_owned());
+        return vec!["pong".to_owned()];
     }
-    let call: Value = serde_json::from_str(frame).ok()?;
-    let method = call["method"].as_str()?;
+    let call: Value = serde_json::from_str(frame).unwrap_or_default();
+    let Some(method) = call["method"].as_str() else {
+        return Vec::new(); // an answer of the client's, or nothing we know
+    };
     demo.seen.thread_method(method);
-    if method == "executor_tools_register" {
-        let tools = call["params"]["tools"].as_array().into_iter().flatten();
-        let name = |tool: &Value| tool["name"].as_str().map(ToOwned::to_owned);
-        demo.seen.tools_registered(tools.filter_map(name).collect());
+    let mut replies = Vec::new();
+    if let Some(id) = call.get("id") {
+        replies.push(json!({ "jsonrpc": "2.0", "id": id, "result": {} }));
     }
-    let id = call.get("id")?;
-    Some(json!({ "jsonrpc": "2.0", "id": id, "result": {} }).to_string())
+    match method {
+        "executor_connect" => {
+            let welcome = json!({
+                "executorId": call["params"]["clientId"],
+                "registeredToolCount": 0,
+                "guidanceInventory": [],
+            });
+            let method = "executor_connected";
+            replies.push(json!({ "jsonrpc": "2.0", "method": method, "params": welcome }));
+        }
+        "executor_tools_register" => {
+            let tools = call["params"]["tools"].as_array().into_iter().flatten();
+            let name = |tool: &Value| tool["name"].as_str().map(ToOwned::to_owned);
+            demo.seen.tools_registered(tools.filter_map(name).collect());
+        }
+        _ => {}
+    }
+    replies.iter().map(Value::to_string).collect()
 }
