@@ -6,7 +6,9 @@
 pub mod actors;
 pub mod app;
 pub mod body;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod dialect;
 pub mod door;
 pub mod drain;

@@ -1,0 +1,156 @@
+//! Anthropic Messages, with `count_tokens`.
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use super::prompt::{Found, Prompt, last_text, pieces, read_json, tokens_in};
+use super::stream::{Script, named_event};
+use super::{Demo, doors, failure};
+use crate::types::Dialect;
+
+/// `POST /v1/messages`
+pub async fn create_message(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> HttpResponse {
+    let prompt = match read_prompt(&req, &body) {
+        Ok(prompt) => prompt,
+        Err(refusal) => return refusal,
+    };
+    let answer = Answer {
+        id: demo.id("msg"),
+        tool_use_id: demo.id("toolu"),
+        text: prompt.answer(doors::payer_of(req.path())),
+        prompt,
+    };
+    let mut response = if answer.prompt.stream {
+        answer.script().into_sse(demo.options.event_delay)
+    } else {
+        HttpResponse::Ok().json(answer.message())
+    };
+    let request_id = demo.id("req").parse().expect("an id is a header value");
+    response.headers_mut().insert("request-id".parse().expect("a header name"), request_id);
+    response
+}
+
+/// `POST /v1/messages/count_tokens`
+pub async fn count_tokens(req: HttpRequest, body: Bytes) -> HttpResponse {
+    match read_prompt(&req, &body) {
+        Ok(prompt) => HttpResponse::Ok().json(json!({ "input_tokens": prompt.input_tokens })),
+        Err(refusal) => refusal,
+    }
+}
+
+fn read_prompt(req: &HttpRequest, body: &[u8]) -> Result<Prompt, HttpResponse> {
+    let Ok(body) = read_json(req.headers(), body) else {
+        return Err(failure::bad_request(Dialect::Anthropic, "the body is not JSON"));
+    };
+    let Some(model) = body["model"].as_str() else {
+        return Err(failure::bad_request(Dialect::Anthropic, "model: Field required"));
+    };
+    match failure::missing_model(Dialect::Anthropic, model) {
+        Some(refusal) => Err(refusal),
+        None => Ok(Prompt::new(&body, model, &find(&body))),
+    }
+}
+
+fn find(body: &Value) -> Found<'_> {
+    let mut found = Found {
+        first_tool: body["tools"].as_array().and_then(|tools| tools.first()?["name"].as_str()),
+        ..Found::default()
+    };
+    for message in body["messages"].as_array().into_iter().flatten() {
+        let content = &message["content"];
+        if message["role"] == "user" {
+            found.said = last_text(content).or(found.said);
+        }
+        let mut blocks = content.as_array().into_iter().flatten();
+        found.has_tool_result |= blocks.any(|block| block["type"] == "tool_result");
+    }
+    found
+}
+
+/// One answer: a text, or the use of a tool.
+struct Answer {
+    id: String,
+    tool_use_id: String,
+    text: String,
+    prompt: Prompt,
+}
+
+impl Answer {
+    fn message(&self) -> Value {
+        let mut message = self.head();
+        message["content"] = match &self.prompt.tool {
+            Some(tool) => json!([self.tool_use(tool)]),
+            None => json!([{ "type": "text", "text": self.text }]),
+        };
+        message["stop_reason"] = json!(self.stop_reason());
+        message["usage"]["output_tokens"] = json!(tokens_in(&self.text));
+        message
+    }
+
+    fn script(&self) -> Script {
+        let mut script = Script::default();
+        script.frame(named_event(&json!({ "type": "message_start", "message": self.head() })));
+        let block = match &self.prompt.tool {
+            Some(tool) => self.tool_use(tool),
+            None => json!({ "type": "text", "text": "" }),
+        };
+        let block = json!({ "type": "content_block_start", "index": 0, "content_block": block });
+        script.frame(named_event(&block));
+        script.frame(named_event(&json!({ "type": "ping" })));
+        for delta in self.deltas() {
+            let delta = json!({ "type": "content_block_delta", "index": 0, "delta": delta });
+            script.paced_frame(named_event(&delta));
+        }
+        script.frame(named_event(&json!({ "type": "content_block_stop", "index": 0 })));
+        script.frame(named_event(&json!({
+            "type": "message_delta",
+            "delta": { "stop_reason": self.stop_reason(), "stop_sequence": null },
+            "usage": self.usage(tokens_in(&self.text)),
+        })));
+        script.frame(named_event(&json!({ "type": "message_stop" })));
+        script
+    }
+
+    fn deltas(&self) -> Vec<Value> {
+        if self.prompt.tool.is_some() {
+            let parts = ["", "{", "}"]; // the first one is empty at the real provider too
+            return parts
+                .map(|part| json!({ "type": "input_json_delta", "partial_json": part }))
+                .into();
+        }
+        let text_delta = |text| json!({ "type": "text_delta", "text": text });
+        pieces(&self.text).into_iter().map(text_delta).collect()
+    }
+
+    /// The message as it is before anything has been said.
+    fn head(&self) -> Value {
+        json!({
+            "id": self.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self.prompt.model,
+            "content": [],
+            "stop_reason": null,
+            "stop_sequence": null,
+            "usage": self.usage(1),
+        })
+    }
+
+    fn tool_use(&self, tool: &str) -> Value {
+        json!({ "type": "tool_use", "id": self.tool_use_id, "name": tool, "input": {} })
+    }
+
+    fn stop_reason(&self) -> &'static str {
+        if self.prompt.tool.is_some() { "tool_use" } else { "end_turn" }
+    }
+
+    fn usage(&self, output_tokens: usize) -> Value {
+        json!({
+            "input_tokens": self.prompt.input_tokens,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "output_tokens": output_tokens,
+        })
+    }
+}
