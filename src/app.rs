@@ -14,8 +14,8 @@ use actix_web::{App, HttpServer, web};
 use tokio::sync::mpsc;
 use tracing_actix_web::TracingLogger;
 
-use self::certificate::server_config;
 pub use self::certificate::CertificateError;
+use self::certificate::server_config;
 use crate::actors::Handles;
 use crate::actors::clock::Clock;
 use crate::actors::router::{Fallbacks, ProviderRouter, RouteTable};
@@ -97,7 +97,8 @@ impl Gateway {
             clients.map(|client| (client.id.clone(), client.key.clone())).collect(),
         ));
         let policy = Arc::new(guard_policy(&settings, keyring.clone(), drain.clone()));
-        let secrets = Secrets::start(key_sources(settings.amp.as_ref(), amp_api_key), Clock::system());
+        let secrets =
+            Secrets::start(key_sources(settings.amp.as_ref(), amp_api_key), Clock::system());
         let table = RouteTable::new(settings.credentials.clone(), fallbacks(settings.amp.as_ref()));
         let router = ProviderRouter::start(table);
         let limits = ConnectionLimits::new(settings.limits.connections_per_upstream);
@@ -236,8 +237,7 @@ fn guard_policy(settings: &Settings, keyring: Arc<Keyring>, drain: Drain) -> Gua
     GuardPolicy {
         keyring,
         amp: amp.map(|amp| amp.origin.clone()),
-        management_on_loopback_only: amp
-            .is_some_and(|amp| amp.restrict_management_to_localhost),
+        management_on_loopback_only: amp.is_some_and(|amp| amp.restrict_management_to_localhost),
         cors: CorsPolicy::new(&settings.cors.allowed_origins),
         header_limit_bytes: settings.limits.header_bytes,
         drain,

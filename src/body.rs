@@ -24,9 +24,57 @@ fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 pub const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
-pub struct GzipRepair { q: std::collections::VecDeque<bytes::Bytes> }
-impl GzipRepair { pub fn new(_h: usize) -> Self { Self{q: Default::default()} } pub fn push(&mut self, b: bytes::Bytes) { self.q.push_back(b) } pub fn pull(&mut self) -> Result<Option<bytes::Bytes>, std::fmt::Error> { Ok(self.q.pop_front()) } pub fn finish(&mut self) {} }
-#[derive(Default)] pub struct SseTail; impl SseTail { pub fn push(&mut self, _: &bytes::Bytes) {} pub fn is_at_event_boundary(&self)->bool{true} pub fn next_sequence_number(&self)->u64{0} pub fn uses_crlf(&self)->bool{false} }
-#[derive(Debug, thiserror::Error)] pub enum DecodeError { #[error("x")] TooLarge{limit: u64}, #[error("y")] Unsupported{coding: String}, #[error("z")] Corrupt }
-pub fn decode_request(_: &str, b: &bytes::Bytes, _: u64) -> Result<bytes::Bytes, DecodeError> { Ok(b.clone()) }
-pub struct AnswerRewriter; impl AnswerRewriter { pub fn json(_: &'static [&'static [&'static str]], _: &str)->Self{Self} pub fn sse(_: &'static [&'static [&'static str]], _: &str)->Self{Self} pub fn push(&mut self, c: &bytes::Bytes, o: &mut bytes::BytesMut){o.extend_from_slice(c)} pub fn finish(&mut self,_: &mut bytes::BytesMut){} }
+pub struct GzipRepair {
+    q: std::collections::VecDeque<bytes::Bytes>,
+}
+impl GzipRepair {
+    pub fn new(_h: usize) -> Self {
+        Self { q: Default::default() }
+    }
+    pub fn push(&mut self, b: bytes::Bytes) {
+        self.q.push_back(b)
+    }
+    pub fn pull(&mut self) -> Result<Option<bytes::Bytes>, std::fmt::Error> {
+        Ok(self.q.pop_front())
+    }
+    pub fn finish(&mut self) {}
+}
+#[derive(Default)]
+pub struct SseTail;
+impl SseTail {
+    pub fn push(&mut self, _: &bytes::Bytes) {}
+    pub fn is_at_event_boundary(&self) -> bool {
+        true
+    }
+    pub fn next_sequence_number(&self) -> u64 {
+        0
+    }
+    pub fn uses_crlf(&self) -> bool {
+        false
+    }
+}
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("x")]
+    TooLarge { limit: u64 },
+    #[error("y")]
+    Unsupported { coding: String },
+    #[error("z")]
+    Corrupt,
+}
+pub fn decode_request(_: &str, b: &bytes::Bytes, _: u64) -> Result<bytes::Bytes, DecodeError> {
+    Ok(b.clone())
+}
+pub struct AnswerRewriter;
+impl AnswerRewriter {
+    pub fn json(_: &'static [&'static [&'static str]], _: &str) -> Self {
+        Self
+    }
+    pub fn sse(_: &'static [&'static [&'static str]], _: &str) -> Self {
+        Self
+    }
+    pub fn push(&mut self, c: &bytes::Bytes, o: &mut bytes::BytesMut) {
+        o.extend_from_slice(c)
+    }
+    pub fn finish(&mut self, _: &mut bytes::BytesMut) {}
+}

@@ -79,9 +79,7 @@ impl GatewayError {
             Self::AmpUnavailable => ("amp_unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoSuchRoute(_) => ("no_such_route", StatusCode::NOT_FOUND),
-            Self::MethodNotAllowed { .. } => {
-                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED)
-            }
+            Self::MethodNotAllowed { .. } => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::AmbiguousRequest(_) => ("ambiguous_request", StatusCode::BAD_REQUEST),
             Self::HeadTooLarge { .. } => {
                 ("head_too_large", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)

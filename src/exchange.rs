@@ -81,18 +81,22 @@ pub async fn model_call(
     let dialect = door.dialect();
 
     // Collected, because the model decides where the body goes; bounded by `limits.request-body`.
-    let body =
-        collect_body(request, payload, settings.limits.request_body, settings.timeouts.idle).await?;
+    let body = collect_body(request, payload, settings.limits.request_body, settings.timeouts.idle)
+        .await?;
     let asked = Asked::parse(request, door.call, &body, settings.limits.request_body)?;
     record.asks_for(asked.model.clone());
 
     let came_through_amp_door = matches!(door.entrance, Entrance::AmpProvider(_));
-    let plan =
-        handles.router.plan(&ModelRequest { dialect, model: &asked.model, came_through_amp_door })?;
+    let plan = handles.router.plan(&ModelRequest {
+        dialect,
+        model: &asked.model,
+        came_through_amp_door,
+    })?;
     match plan {
         RoutePlan::Local(plan) => {
             let answering = local_answering(handles, request, &record, dialect, &plan, &asked);
-            let outgoing = local::call(&plan, request, door.call, asked, body, settings.timeouts.first_byte)?;
+            let outgoing =
+                local::call(&plan, request, door.call, asked, body, settings.timeouts.first_byte)?;
             let upstream = handles.upstream.send(outgoing).await?;
             handles.router.report(&plan, upstream.status);
             Ok(answer::from_upstream(upstream, answering).await)
@@ -148,7 +152,8 @@ pub fn responses_handshake(
     let record = RequestRecord::of(request);
     record.takes(Route::Local);
     record.is_answered_by(provider.clone());
-    let outgoing = local::handshake(&plan, request, door.call, handles.settings.timeouts.first_byte)?;
+    let outgoing =
+        local::handshake(&plan, request, door.call, handles.settings.timeouts.first_byte)?;
     let model = ModelAnswer { dialect, route: Route::Local, provider, client_model: None };
     Ok((outgoing, Answering::modelled(request, handles.drain.clone(), model)))
 }

@@ -76,7 +76,9 @@ pub async fn enforce(
     let policy = request.app_data::<Arc<GuardPolicy>>().cloned();
     let Some(policy) = policy else {
         // Without a policy nothing can be checked, so nothing may pass.
-        return Ok(request.into_response(HttpResponse::InternalServerError()).map_into_right_body());
+        return Ok(request
+            .into_response(HttpResponse::InternalServerError())
+            .map_into_right_body());
     };
     let door = Door::of(request.method(), request.path());
     let record = RequestRecord::of(&request);
@@ -186,7 +188,9 @@ fn admit_client(
         key::Identity::Known(client) => Ok(client),
         key::Identity::Anonymous if door == Door::Page && is_browser_page(request.head()) => {
             match &policy.amp {
-                Some(amp) => Err(Halt::SignIn(sign_in_location(amp, request.uri(), &policy.keyring))),
+                Some(amp) => {
+                    Err(Halt::SignIn(sign_in_location(amp, request.uri(), &policy.keyring)))
+                }
                 None => Err(Halt::Refuse(GatewayError::AmpUnavailable)),
             }
         }

@@ -69,10 +69,10 @@ async fn route(
         Door::Management | Door::Page | Door::Login | Door::Actors => {
             exchange::relay(handles, request, payload, client).await
         }
-        Door::Nowhere(Nowhere::UnknownPath) => Err(GatewayError::NoSuchRoute(
-            "clients use /v1/... and /v1beta/..., Amp uses /api/...",
-        )
-        .into()),
+        Door::Nowhere(Nowhere::UnknownPath) => {
+            Err(GatewayError::NoSuchRoute("clients use /v1/... and /v1beta/..., Amp uses /api/...")
+                .into())
+        }
         Door::Nowhere(Nowhere::WrongMethod { allow, .. }) => {
             Err(GatewayError::MethodNotAllowed { allow }.into())
         }
@@ -98,9 +98,7 @@ fn readiness(drain: &Drain) -> HttpResponse {
 fn sign_in(handles: &Handles, request: &HttpRequest) -> Result<HttpResponse, UpstreamFailure> {
     let amp = handles.settings.amp.as_ref().ok_or(GatewayError::AmpUnavailable)?;
     let location = sign_in_location(&amp.origin, request.uri(), &handles.keyring);
-    Ok(HttpResponse::build(StatusCode::FOUND)
-        .insert_header((header::LOCATION, location))
-        .finish())
+    Ok(HttpResponse::build(StatusCode::FOUND).insert_header((header::LOCATION, location)).finish())
 }
 
 /// Codex's WebSocket. A 426 makes it fall back to HTTP at once; another refusal costs it seconds.

@@ -35,9 +35,10 @@ const WEBSOCKET: &str = "websocket";
 #[must_use]
 pub fn is_handshake(method: &Method, fields: &HeaderMap) -> bool {
     let lists = |name, token: &str| {
-        fields.get_all(name).filter_map(|value| value.to_str().ok()).any(|list| {
-            list.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token))
-        })
+        fields
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+            .any(|list| list.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token)))
     };
     *method == Method::GET
         && lists(header::UPGRADE, WEBSOCKET)
@@ -110,9 +111,7 @@ impl FromUpstream {
         self.buffer.reserve(READ_BYTES);
         match poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.buffer) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(read)) if read > 0 => {
-                Poll::Ready(Some(self.buffer.split().freeze()))
-            }
+            Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Some(self.buffer.split().freeze())),
             Poll::Ready(_) => Poll::Ready(None),
         }
     }

@@ -88,7 +88,9 @@ impl Handler<ReportOutcome> for ProviderRouterActor {
                 let trouble = trouble.as_str();
                 tracing::warn!(credential, trouble, "provider turned a credential down");
             }
-            None if was_troubled => tracing::info!(credential, "provider takes the credential again"),
+            None if was_troubled => {
+                tracing::info!(credential, "provider takes the credential again")
+            }
             _ => {}
         }
     }

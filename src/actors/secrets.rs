@@ -137,10 +137,7 @@ impl Secrets {
     #[must_use]
     pub fn start(sources: KeySources, clock: Clock) -> Self {
         let answers = Answers {
-            cache: Cache::builder()
-                .max_capacity(CACHE_CAPACITY)
-                .time_to_live(sources.ttl)
-                .build(),
+            cache: Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(sources.ttl).build(),
             url: sources.url.into(),
             ttl: sources.ttl,
             clock,

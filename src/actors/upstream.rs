@@ -165,7 +165,10 @@ impl Upstream {
     }
 
     /// Sends a request and returns the head of the answer, the body still streaming.
-    pub async fn send(&self, request: OutgoingRequest) -> Result<UpstreamResponse, UpstreamFailure> {
+    pub async fn send(
+        &self,
+        request: OutgoingRequest,
+    ) -> Result<UpstreamResponse, UpstreamFailure> {
         let flight = self.0.send(Dispatch(Local::new(request))).await;
         admitted(flight)?.take().await
     }

@@ -27,8 +27,7 @@ pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, Certificat
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(unreadable("cert", &files.cert))?;
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable("key", &files.key))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable("key", &files.key))?;
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))

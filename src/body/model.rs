@@ -8,8 +8,6 @@ use std::ops::Range;
 mod scan;
 mod strict;
 #[cfg(test)]
-
-
 use std::ops::Range;
 
 /// What the top level of a request body says about the model.

@@ -65,7 +65,8 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
         let key = args.client_key.as_deref().or(gateway.generated_key()).unwrap_or_default();
         say(&welcome(address, key));
         let shown = (!args.no_call).then(|| actix_rt::spawn(call::show(address, key.to_owned())));
-        let stops = stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let stops =
+            stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let served = gateway.run(stops).await;
         if let Some(shown) = shown {
             shown.abort();
@@ -98,7 +99,8 @@ pub(super) fn run_upstream(sources: &Sources, args: &DemoUpstreamArgs) -> Result
 
 /// The demo's configuration is its own: a file or variables of the user's would point elsewhere.
 fn own_sources(sources: &Sources) -> Sources {
-    let kept = ["HOME", "AMPGATE__HOST", "AMPGATE__PORT", "AMPGATE__LOG__FORMAT", "AMPGATE__LOG__LEVEL"];
+    let kept =
+        ["HOME", "AMPGATE__HOST", "AMPGATE__PORT", "AMPGATE__LOG__FORMAT", "AMPGATE__LOG__LEVEL"];
     let environment: BTreeMap<String, String> = sources
         .environment
         .iter()

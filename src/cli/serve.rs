@@ -20,8 +20,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let amp_api_key =
-        sources.environment.get(AMP_API_KEY).and_then(|key| ApiKey::parse(key).ok());
+    let amp_api_key = sources.environment.get(AMP_API_KEY).and_then(|key| ApiKey::parse(key).ok());
     let launch = Launch { settings: loaded.settings, amp_api_key, workers: workers() };
     actix_rt::System::new().block_on(async {
         let gateway = Gateway::start(launch).await.map_err(|error| error.to_string())?;
@@ -33,7 +32,8 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
                 "No `api-keys` are configured, so this run has a key of its own:\n\n    {key}\n"
             ));
         }
-        let stops = stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let stops =
+            stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
         gateway.run(stops).await.map_err(|error| format!("server failed: {error}"))
     })
 }

@@ -253,7 +253,11 @@ mod tests {
             let door = Door::of(&method, path);
             assert_eq!(door, Door::Model(ModelDoor { entrance, call }), "{method} {path}");
             if let ModelCall::Gemini { model_at, .. } = call {
-                assert_eq!(&path[model_at - 7..model_at], "/models/"[1..].as_ref() as &str, "{path}");
+                assert_eq!(
+                    &path[model_at - 7..model_at],
+                    "/models/"[1..].as_ref() as &str,
+                    "{path}"
+                );
             }
         }
     }

@@ -186,9 +186,7 @@ fn rewriter(model: &ModelAnswer, fields: &HeaderMap, is_stream: bool) -> Option<
     }
     let content_type = fields.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence
-        .eq_ignore_ascii_case("application/json")
-        .then(|| AnswerRewriter::json(paths, name))
+    essence.eq_ignore_ascii_case("application/json").then(|| AnswerRewriter::json(paths, name))
 }
 
 /// The beginning of a body, read ahead.

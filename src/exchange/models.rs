@@ -92,9 +92,10 @@ fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {
     };
     let fields = request.headers();
     let shows_google_key = fields.contains_key(HeaderName::from_static("x-goog-api-key"))
-        || request.uri().query().is_some_and(|query| {
-            query.split('&').any(|parameter| parameter.starts_with("key="))
-        });
+        || request
+            .uri()
+            .query()
+            .is_some_and(|query| query.split('&').any(|parameter| parameter.starts_with("key=")));
     list_shape(
         provider,
         fields.contains_key(HeaderName::from_static("anthropic-version")),
@@ -136,7 +137,8 @@ async fn pass_on(
     let provider = plan.credential().provider.clone();
     record.takes(Route::Local);
     record.is_answered_by(provider.clone());
-    let outgoing = local::list(plan, request, door.call, false, handles.settings.timeouts.first_byte)?;
+    let outgoing =
+        local::list(plan, request, door.call, false, handles.settings.timeouts.first_byte)?;
     let upstream = handles.upstream.send(outgoing).await?;
     handles.router.report(plan, upstream.status);
     let dialect = door.dialect();
@@ -185,7 +187,8 @@ async fn ask_provider(
     door: ModelDoor,
     plan: &LocalPlan,
 ) -> Result<Bytes, UpstreamFailure> {
-    let outgoing = local::list(plan, request, door.call, true, handles.settings.timeouts.first_byte)?;
+    let outgoing =
+        local::list(plan, request, door.call, true, handles.settings.timeouts.first_byte)?;
     let provider = outgoing.provider.clone();
     let upstream = handles.upstream.send(outgoing).await?;
     handles.router.report(plan, upstream.status);

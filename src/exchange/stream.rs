@@ -155,7 +155,12 @@ impl DownstreamBody {
     /// a dialect we know, else with a cut connection, so that it never looks whole.
     fn break_off(&mut self, error: &GatewayError, cause: &str) {
         self.record.fails_with(error.code());
-        tracing::warn!(request.id = self.record.id(), error.code = error.code(), cause, "answer broke off");
+        tracing::warn!(
+            request.id = self.record.id(),
+            error.code = error.code(),
+            cause,
+            "answer broke off"
+        );
         match &self.events {
             Some((dialect, tail)) => {
                 let event = ending(*dialect, tail, error);

@@ -27,8 +27,7 @@ impl CorsPolicy {
     pub(super) fn granted_origin(&self, fields: &HeaderMap) -> Option<HeaderValue> {
         let origin = fields.get(header::ORIGIN)?;
         let text = origin.to_str().ok()?;
-        let allowed =
-            self.any || self.origins.iter().any(|known| known.eq_ignore_ascii_case(text));
+        let allowed = self.any || self.origins.iter().any(|known| known.eq_ignore_ascii_case(text));
         allowed.then(|| origin.clone())
     }
 

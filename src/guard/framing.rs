@@ -20,7 +20,10 @@ pub(super) fn require_unambiguous(fields: &HeaderMap) -> Result<(), GatewayError
 }
 
 /// Refuses a head over the limit. actix itself holds heads up to 128 KiB.
-pub(super) fn require_small_head(fields: &HeaderMap, limit_bytes: usize) -> Result<(), GatewayError> {
+pub(super) fn require_small_head(
+    fields: &HeaderMap,
+    limit_bytes: usize,
+) -> Result<(), GatewayError> {
     /// `: ` and the line end.
     const SEPARATORS: usize = 4;
     let size: usize =

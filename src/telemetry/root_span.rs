@@ -23,10 +23,7 @@ impl RootSpanBuilder for RequestSpan {
         }
     }
 
-    fn on_request_end<B: MessageBody>(
-        _span: Span,
-        _outcome: &Result<ServiceResponse<B>, Error>,
-    ) {
+    fn on_request_end<B: MessageBody>(_span: Span, _outcome: &Result<ServiceResponse<B>, Error>) {
         // The log line is written when the body has ended, by `RequestRecord`.
     }
 }

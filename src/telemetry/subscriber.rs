@@ -32,6 +32,7 @@ pub fn init(style: LogStyle, level: &str) -> Result<(), TryInitError> {
     if human {
         registry.with(layer.with_target(false)).try_init()
     } else {
-        registry.with(layer.json().flatten_event(true).with_current_span(false)).try_init()
+        let layer = layer.with_target(false).json().flatten_event(true);
+        registry.with(layer.with_current_span(false)).try_init()
     }
 }

@@ -96,9 +96,12 @@ impl Keyring {
     #[must_use]
     pub fn find(&self, presented: &[u8]) -> Option<&ClientId> {
         let presented = KeyHash::of(presented);
-        self.0.iter().fold(None, |found, (client, key)| {
-            if key.matches(&presented) { Some(client) } else { found }
-        })
+        self.0.iter().fold(
+            None,
+            |found, (client, key)| {
+                if key.matches(&presented) { Some(client) } else { found }
+            },
+        )
     }
 }
 

@@ -74,7 +74,11 @@ impl Clients {
             };
             Pools { pooled: client(KEEP_ALIVE), fresh: client(Duration::ZERO) }
         };
-        Self { http1: pools(Protocol::Http1), http2: tls.then(|| pools(Protocol::Http2)), transport }
+        Self {
+            http1: pools(Protocol::Http1),
+            http2: tls.then(|| pools(Protocol::Http2)),
+            transport,
+        }
     }
 }
 
@@ -120,7 +124,8 @@ async fn send_and_retry(
         (Protocol::Http2, Some(http2)) => http2,
         _ => &clients.http1,
     };
-    let (outcome, was_fresh) = noting_fresh_connections(send(&pools.pooled, request, protocol)).await;
+    let (outcome, was_fresh) =
+        noting_fresh_connections(send(&pools.pooled, request, protocol)).await;
     let outcome = match outcome {
         Err(error)
             if !was_fresh && is_broken_connection(&error) && request.body.can_be_sent_again() =>

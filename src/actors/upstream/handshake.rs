@@ -83,17 +83,16 @@ async fn shake_hands(
     let message: Message<(RequestHeadType, BodySize)> =
         Message::Item((RequestHeadType::from(head), BodySize::None));
     framed.send(message).await.map_err(|cause| reset(format!("sending: {cause}")))?;
-    let mut answer = framed
-        .next()
-        .await
-        .ok_or_else(|| reset("closed before the head".to_owned()))?
-        .map_err(|cause| match cause {
-            actix_http::error::ParseError::Io(cause) => reset(format!("reading: {cause}")),
-            cause => UpstreamFailure {
-                error: GatewayError::UpstreamGarbled { provider: provider.clone() },
-                cause: cause.to_string(),
+    let mut answer =
+        framed.next().await.ok_or_else(|| reset("closed before the head".to_owned()))?.map_err(
+            |cause| match cause {
+                actix_http::error::ParseError::Io(cause) => reset(format!("reading: {cause}")),
+                cause => UpstreamFailure {
+                    error: GatewayError::UpstreamGarbled { provider: provider.clone() },
+                    cause: cause.to_string(),
+                },
             },
-        })?;
+        )?;
     let fields = std::mem::take(answer.headers_mut());
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         let parts = framed.into_parts();

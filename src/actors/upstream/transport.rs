@@ -132,11 +132,15 @@ impl Transport {
         let _ = OPENED.try_with(|opened| opened.set(true));
         let (wire, protocol) = match self.take_parked() {
             Some(wire) => (wire, speaks),
-            None => self.connect(speaks == Protocol::Http2).await.map_err(|failed| match failed {
-                Unconnected::Resolve(cause) => ConnectError::Resolver(Box::new(cause)),
-                Unconnected::Refused(cause) | Unconnected::Tls(cause) => ConnectError::Io(cause),
-                Unconnected::TimedOut => ConnectError::Io(io::ErrorKind::TimedOut.into()),
-            })?,
+            None => {
+                self.connect(speaks == Protocol::Http2).await.map_err(|failed| match failed {
+                    Unconnected::Resolve(cause) => ConnectError::Resolver(Box::new(cause)),
+                    Unconnected::Refused(cause) | Unconnected::Tls(cause) => {
+                        ConnectError::Io(cause)
+                    }
+                    Unconnected::TimedOut => ConnectError::Io(io::ErrorKind::TimedOut.into()),
+                })?
+            }
         };
         if protocol != speaks {
             // The upstream changed its mind between two connections; the next request asks anew.

@@ -48,6 +48,8 @@ async fn call(address: SocketAddr, key: &str) -> Result<(), String> {
             events = rest.to_owned();
         }
     }
-    say("\nIt was answered by the team's own provider (`x-ampgate-route: local`), so Amp was not paid.");
+    say(
+        "\nIt was answered by the team's own provider (`x-ampgate-route: local`), so Amp was not paid.",
+    );
     Ok(())
 }

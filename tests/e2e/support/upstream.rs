@@ -128,7 +128,11 @@ impl StubUpstream {
     }
 
     /// Answers every request with the same whole answer.
-    pub async fn replying(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+    pub async fn replying(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
         let body: Rc<[u8]> = body.into().into();
         Self::answering(move |mut conversation| {
             let body = body.clone();
