@@ -85,6 +85,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts the actors and listens. Requests are answered from here on.
+    #[expect(clippy::unused_async, reason = "only an actix system can run it: actors start here")]
     pub async fn start(launch: Launch) -> Result<Self, StartError> {
         let Launch { mut settings, amp_api_key, workers } = launch;
         let generated_key = ensure_client_key(&mut settings)?;
@@ -212,8 +213,7 @@ fn ensure_client_key(settings: &mut Settings) -> Result<Option<String>, StartErr
     }
     let mut random = [0; KEY_BYTES];
     getrandom::fill(&mut random).map_err(StartError::Random)?;
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = format!("ampgate-{digits}");
+    let key = random.iter().fold("ampgate-".to_owned(), |key, byte| key + &format!("{byte:02x}"));
     let client_key = ClientKey::parse(&key).expect("the key just made is not empty");
     settings.clients.push(Client { id: ClientId::new("generated"), key: client_key });
     Ok(Some(key))

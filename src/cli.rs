@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod probe;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ struct Cli {
 /// Where settings come from.
 #[derive(Clone, Debug, Default, Args)]
 struct SettingsArgs {
-    /// Configuration file (YAML) [default: $AMPGATE_CONFIG, else ./ampgate.yaml if it exists]
+    /// Configuration file (YAML) [default: `$AMPGATE_CONFIG`, else ./ampgate.yaml if it exists]
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address to listen on; overrides the file and the environment
@@ -48,6 +49,9 @@ enum Command {
     Check,
     /// Run the gateway against an embedded upstream: no account, no network
     Demo(demo::DemoArgs),
+    /// Exit with 0 when the gateway configured here is alive, for health checks of images
+    #[command(hide = true)]
+    Probe,
     /// Run the embedded upstream alone, for acceptance tests
     #[command(hide = true)]
     DemoUpstream(demo::DemoUpstreamArgs),
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&sources),
         Command::Check => check::run(&sources),
+        Command::Probe => probe::run(&sources),
         Command::Demo(args) => demo::run(&sources, &args),
         Command::DemoUpstream(args) => demo::run_upstream(&sources, &args),
     };

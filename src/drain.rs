@@ -30,7 +30,6 @@ impl Drain {
     }
 
     /// Ends when time is up.
-    #[must_use]
     pub fn over(&self) -> WaitForCancellationFutureOwned {
         self.over.clone().cancelled_owned()
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
@@ -64,8 +64,8 @@ enum Halt {
     Refuse(GatewayError),
     /// A person in a browser is sent to the Amp server, where their cookies live.
     SignIn(String),
-    /// The answer to a CORS preflight.
-    Preflight(HttpResponse),
+    /// A preflight from an origin that may ask is answered at once.
+    Preflight,
 }
 
 /// Asks every guard of the request's door, in order.
@@ -88,10 +88,7 @@ pub async fn enforce(
             if let Some(client) = &admitted.client {
                 record.is_from(client.clone());
             }
-            let origin = match door.guards().contains(&Guard::Cors) {
-                true => policy.cors.granted_origin(request.headers()),
-                false => None,
-            };
+            let origin = readable_by(&policy, door, &request);
             request.extensions_mut().insert(admitted);
             let mut response = next.call(request).await?;
             if let Some(origin) = origin {
@@ -118,9 +115,7 @@ fn answer(
             record.fails_with(error.code());
             let mut response = error_response(&door, error, record.id());
             // A refusal that a page may not read looks like a network failure to its user.
-            if door.guards().contains(&Guard::Cors)
-                && let Some(origin) = policy.cors.granted_origin(request.headers())
-            {
+            if let Some(origin) = readable_by(policy, door, request) {
                 cors::grant(response.headers_mut(), origin);
             }
             response
@@ -128,14 +123,14 @@ fn answer(
         Halt::SignIn(location) => HttpResponse::build(StatusCode::FOUND)
             .insert_header((header::LOCATION, location.as_str()))
             .finish(),
-        Halt::Preflight(response) => {
-            let mut copy = HttpResponse::build(response.status());
-            for field in response.headers() {
-                copy.insert_header(field);
-            }
-            copy.finish()
-        }
+        Halt::Preflight => policy.cors.preflight_answer(request.headers()),
     }
+}
+
+/// The origin whose pages may read the answer behind this door, when one asks.
+fn readable_by(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Option<HeaderValue> {
+    let may_be_read = guards_of(door, request.method()).contains(&Guard::Cors);
+    may_be_read.then(|| policy.cors.granted_origin(request.headers()))?
 }
 
 fn admit(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Result<Admitted, Halt> {
@@ -159,12 +154,10 @@ fn admit(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Result<A
                 refuse(loopback::require_loopback(request.peer_addr()))?;
             }
             Guard::Loopback => {}
-            Guard::Cors => {
-                let preflight = policy.cors.preflight(request.method(), request.headers());
-                if let Some(response) = preflight {
-                    return Err(Halt::Preflight(response));
-                }
+            Guard::Cors if policy.cors.is_preflight(request.method(), request.headers()) => {
+                return Err(Halt::Preflight);
             }
+            Guard::Cors => {}
             Guard::Key => client = Some(admit_client(policy, door, request)?),
         }
     }

@@ -123,7 +123,7 @@ async fn open_tunnel(
     match handles.upstream.open_tunnel(outgoing).await? {
         TunnelAnswer::Switched(switched) => {
             let record = RequestRecord::of(request);
-            Ok(tunnel::join(switched, payload, record, &handles.drain))
+            Ok(tunnel::join(switched, payload, &record, &handles.drain))
         }
         TunnelAnswer::Refused(upstream) => {
             let mut response = exchange::answer_refusal(upstream, answering).await;

@@ -58,7 +58,7 @@ pub fn ask_for_upgrade(fields: &mut HeaderMap) {
 pub fn join(
     switched: Switched,
     payload: Payload,
-    record: Rc<RequestRecord>,
+    record: &Rc<RequestRecord>,
     drain: &Drain,
 ) -> HttpResponse {
     let Switched { fields, wire, early, permit } = switched;

@@ -89,7 +89,7 @@ impl Handler<ReportOutcome> for ProviderRouterActor {
                 tracing::warn!(credential, trouble, "provider turned a credential down");
             }
             None if was_troubled => {
-                tracing::info!(credential, "provider takes the credential again")
+                tracing::info!(credential, "provider takes the credential again");
             }
             _ => {}
         }

@@ -142,16 +142,14 @@ fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> Strin
         ModelCall::ChatCompletions => format!("{base}/chat/completions"),
         ModelCall::Completions => format!("{base}/completions"),
         ModelCall::Responses | ModelCall::ResponsesSocket => format!("{base}/responses"),
-        ModelCall::Gemini { version, model_at } => match credential.family {
-            Family::Vertex => {
-                let version = if version == GeminiVersion::V1 { "v1" } else { "v1beta1" };
-                format!("{base}/{version}/publishers/google/models/{}", tail(model_at))
-            }
-            _ => {
-                let version = if version == GeminiVersion::V1 { "v1" } else { "v1beta" };
-                format!("{base}/{version}/models/{}", tail(model_at))
-            }
-        },
+        ModelCall::Gemini { version, model_at } => {
+            // Vertex AI and the Gemini API name their versions and paths differently.
+            let is_vertex = credential.family == Family::Vertex;
+            let (beta, models) =
+                if is_vertex { ("v1beta1", "publishers/google/models") } else { ("v1beta", "models") };
+            let version = if version == GeminiVersion::V1 { "v1" } else { beta };
+            format!("{base}/{version}/{models}/{}", tail(model_at))
+        }
         ModelCall::ListModels { id_at, .. } => {
             let root = match credential.family {
                 Family::Claude => format!("{base}/v1/models"),

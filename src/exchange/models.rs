@@ -20,7 +20,7 @@ use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
 use crate::types::{ClientId, Dialect, ModelName};
 
-/// The largest list we read to merge it with others; OpenRouter's, the longest, has 500 KB.
+/// The largest list we read to merge it with others: the longest known has half a megabyte.
 const MAX_LIST_BYTES: usize = 8 << 20;
 
 /// Answers `.../models` and `.../models/{id}` in the shape the client expects.

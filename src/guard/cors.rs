@@ -31,24 +31,32 @@ impl CorsPolicy {
         allowed.then(|| origin.clone())
     }
 
-    /// The answer to a preflight from an allowed origin. A preflight shows no key: browsers send
-    /// none, so it is answered before the key guard.
-    pub(super) fn preflight(&self, method: &Method, fields: &HeaderMap) -> Option<HttpResponse> {
-        if *method != Method::OPTIONS {
-            return None;
-        }
-        let wanted = fields.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
-        let origin = self.granted_origin(fields)?;
+    /// Whether this is a preflight from an allowed origin. A preflight shows no key, for browsers
+    /// send none, so it is answered before the key guard.
+    pub(super) fn is_preflight(&self, method: &Method, fields: &HeaderMap) -> bool {
+        *method == Method::OPTIONS
+            && fields.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+            && self.granted_origin(fields).is_some()
+    }
+
+    /// Lets the page ask what it wants to ask: the key decides, not the kind of request.
+    pub(super) fn preflight_answer(&self, fields: &HeaderMap) -> HttpResponse {
         let mut response = HttpResponse::build(StatusCode::NO_CONTENT);
-        response
-            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, wanted.clone()))
-            .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS));
-        if let Some(names) = fields.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-            response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone()));
+        response.insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS));
+        let echoes = [
+            (header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_ALLOW_METHODS),
+            (header::ACCESS_CONTROL_REQUEST_HEADERS, header::ACCESS_CONTROL_ALLOW_HEADERS),
+        ];
+        for (asked, allowed) in echoes {
+            if let Some(value) = fields.get(asked) {
+                response.insert_header((allowed, value.clone()));
+            }
         }
         let mut response = response.finish();
-        grant(response.headers_mut(), origin);
-        Some(response)
+        if let Some(origin) = self.granted_origin(fields) {
+            grant(response.headers_mut(), origin);
+        }
+        response
     }
 }
 
@@ -90,8 +98,8 @@ mod tests {
         for (policy, origin, allowed, why) in cases {
             let fields = from(origin);
             assert_eq!(policy.granted_origin(&fields).is_some(), allowed, "{why}");
-            assert_eq!(policy.preflight(&Method::OPTIONS, &fields).is_some(), allowed, "{why}");
-            assert!(policy.preflight(&Method::POST, &fields).is_none(), "not a preflight");
+            assert_eq!(policy.is_preflight(&Method::OPTIONS, &fields), allowed, "{why}");
+            assert!(!policy.is_preflight(&Method::POST, &fields), "not a preflight");
         }
     }
 }

@@ -9,10 +9,10 @@ use super::credential::{decode_parameter, is_key_parameter};
 /// A parameter is dropped when it is named `key` or `auth_token` and `is_credential` says that its
 /// value is one; all else crosses byte for byte: `%2F`, empty values, repeated names, a lone `?`.
 #[must_use]
-pub fn without_credentials<'a>(
-    path_and_query: &'a str,
+pub fn without_credentials(
+    path_and_query: &str,
     is_credential: impl Fn(&[u8]) -> bool,
-) -> Cow<'a, str> {
+) -> Cow<'_, str> {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return Cow::Borrowed(path_and_query);
     };

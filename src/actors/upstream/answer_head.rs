@@ -31,9 +31,8 @@ pub(super) fn look_at(received: &[u8], to_head: bool) -> Beginning {
     let head = &received[..end];
     let Some(status) = status_of(head) else { return Beginning::Framed };
     match status {
-        101 => Beginning::Framed,
-        100..=199 => Beginning::Interim(end + BLANK_LINE.len()),
-        204 | 304 => Beginning::Framed,
+        100 | 102..=199 => Beginning::Interim(end + BLANK_LINE.len()),
+        101 | 204 | 304 => Beginning::Framed,
         _ if to_head || declares_its_length(head) => Beginning::Framed,
         _ => Beginning::EndsWithConnection,
     }

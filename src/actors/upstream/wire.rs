@@ -26,7 +26,7 @@ pub struct ClosedByUpstream;
 
 impl ClosedByUpstream {
     pub fn is_cause_of(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
