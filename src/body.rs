@@ -13,13 +13,19 @@
 //! crosses byte for byte. Which dialect keeps its model where is known to `crate::dialect`; callers
 //! bring the two together.
 
+mod decode;
+mod gzip;
 mod model;
 mod rewrite;
 mod splice;
+mod sse;
 
+pub use decode::{Coding, DecodeError, decode_request};
+pub use gzip::{CorruptGzip, GzipRepair};
 pub use model::{ModelField, ModelFieldError, find_model};
 pub use rewrite::AnswerRewriter;
 pub use splice::replace_model;
+pub use sse::SseTail;
 
 /// `text` as a JSON string, quotes included.
 fn json_string(text: &str) -> String {
