@@ -4,4 +4,5 @@
 //! a request through them.
 
 pub mod body;
+pub mod dialect;
 pub mod types;
