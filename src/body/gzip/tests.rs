@@ -123,7 +123,7 @@ fn nothing_leaves_before_a_small_body_is_checked() {
 fn large_gzip_is_decoded_at_any_cut() {
     let data = noise(10 * 1024 * 1024);
     let body = gzip(&data);
-    for chunk_size in [1009, 16 * 1024, 1 << 20, usize::MAX] {
+    for chunk_size in [1009, usize::MAX] {
         let (left, end) = repaired(&body, chunk_size);
         assert_eq!(end, Ok(()));
         assert!(left == data, "chunks of {chunk_size}"); // 10 MB are not worth printing
@@ -150,7 +150,7 @@ fn a_large_body_that_goes_bad_late_is_an_error() {
 
 #[test]
 fn a_bomb_leaves_in_small_pieces() {
-    const SIZE: usize = 64 * 1024 * 1024;
+    const SIZE: usize = 16 * 1024 * 1024;
     let mut encoder = write::GzEncoder::new(Vec::new(), Compression::best());
     std::io::copy(&mut std::io::Read::take(std::io::repeat(0), SIZE as u64), &mut encoder).unwrap();
     let bomb = Bytes::from(encoder.finish().unwrap());

@@ -186,7 +186,7 @@ fn agrees_with_the_oracle(body: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn a_full_parse_names_the_same_model(body in any_object(any_value())) {

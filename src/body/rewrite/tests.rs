@@ -2,6 +2,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::value::RawValue;
 
 use super::*;
@@ -245,5 +248,22 @@ fn events_are_told_apart_whatever_ends_their_lines() {
     ];
     for (before, after, why) in cases {
         assert_rewrites(&AnswerRewriter::sse(ANTHROPIC, "N"), before.as_bytes(), after, why);
+    }
+}
+
+proptest! {
+    #[test]
+    fn cuts_never_matter_whatever_comes(
+        soup in r#"(data:|data: |"model"|"message"|:|,|\{|\}|\[|\]|"a"|"|\\|\r|\n|\n\n| |1|x|[DONE]){0,40}"#,
+        cuts in vec(any::<Index>(), 0..6),
+    ) {
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(soup.len() + 1)).collect();
+        places.extend([0, soup.len()]);
+        places.sort_unstable();
+        let pieces: Vec<&[u8]> =
+            places.windows(2).map(|ends| &soup.as_bytes()[ends[0]..ends[1]]).collect();
+        for rewriter in [AnswerRewriter::json(ANTHROPIC, "N"), AnswerRewriter::sse(ANTHROPIC, "N")] {
+            prop_assert_eq!(run(&rewriter, &pieces), run(&rewriter, &[soup.as_bytes()]));
+        }
     }
 }
