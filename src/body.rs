@@ -1,0 +1,33 @@
+//! What we do to bodies, when something must be done to them.
+//!
+//! | module    | body                | does                                                      |
+//! | --------- | ------------------- | --------------------------------------------------------- |
+//! | `decode`  | request, buffered   | takes declared content codings off                        |
+//! | `model`   | request, buffered   | finds the model it names, and where                       |
+//! | `splice`  | request, buffered   | puts another model name there, copying nothing            |
+//! | `gzip`    | response, streaming | decompresses what is gzip but does not say so             |
+//! | `rewrite` | response, streaming | puts the client's model name back                         |
+//! | `sse`     | response, streaming | remembers where a stream stands, for the day it breaks    |
+//!
+//! Everything here is pure: bytes in, bytes out. Nothing re-serialises JSON: what need not change
+//! crosses byte for byte. Which dialect keeps its model where is known to `crate::dialect`; callers
+//! bring the two together.
+
+mod decode;
+mod gzip;
+mod model;
+mod rewrite;
+mod splice;
+mod sse;
+
+pub use decode::{Coding, DecodeError, decode_request};
+pub use gzip::{CorruptGzip, GzipRepair};
+pub use model::{ModelField, ModelFieldError, find_model};
+pub use rewrite::AnswerRewriter;
+pub use splice::replace_model;
+pub use sse::SseTail;
+
+/// `text` as a JSON string, quotes included.
+fn json_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

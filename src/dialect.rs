@@ -1,0 +1,25 @@
+//! What the gateway knows about the four wire dialects.
+//!
+//! | module   | knows                                                             |
+//! | -------- | ----------------------------------------------------------------- |
+//! | `answer` | where an answer names its model                                   |
+//! | `error`  | the error body, and the event that ends a broken stream           |
+//! | `gemini` | the paths that name a model and a method                          |
+//! | `models` | the three shapes of a list of models                              |
+//!
+//! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
+//! done in `crate::body` by what this module knows. The shapes are those that each provider's
+//! official SDK parses.
+
+mod answer;
+mod error;
+mod gemini;
+mod models;
+
+pub use answer::model_paths;
+pub use error::{error_body, stream_error_event};
+pub use gemini::{GeminiCall, parse_gemini_call, parse_gemini_path, replace_gemini_model};
+pub use models::{
+    ListedModel, ModelListShape, NotAModelsList, list_shape, merge_models_lists, model_entry,
+    models_list,
+};
