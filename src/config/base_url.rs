@@ -32,16 +32,25 @@ pub fn split(address: &str) -> Result<(Origin, String), String> {
     if address.contains(['?', '#']) {
         return Err("must not have a query or a fragment (`?` or `#`)".to_owned());
     }
-    Origin::split(address).map_err(|error| match error {
-        OriginError::UserInfo => "must not carry a user name or password".to_owned(),
-        _ if address.contains("${") => {
-            "is no address: `${...}` is not interpolated; write the address".to_owned()
+    let split = Origin::split(address);
+    match split {
+        Ok((origin, path)) if origin.host().chars().all(is_host_char) => Ok((origin, path)),
+        Err(OriginError::UserInfo) => Err("must not carry a user name or password".to_owned()),
+        Ok(_) | Err(_) if address.contains("${") => {
+            Err("is no address: `${...}` is not interpolated; write the address".to_owned())
         }
         // SECURITY: what stands before an @ may be a password.
-        _ if address.contains('@') => "is no address like https://host:port".to_owned(),
-        OriginError::NotAnAddress(text) => format!("`{text}` is no address like https://host:port"),
-        OriginError::Scheme(text) => format!("`{text}` must start with http:// or https://"),
-    })
+        Err(_) if address.contains('@') => Err("is no address like https://host:port".to_owned()),
+        Err(OriginError::Scheme(text)) => {
+            Err(format!("`{text}` must start with http:// or https://"))
+        }
+        Ok(_) | Err(_) => Err(format!("`{address}` is no address like https://host:port")),
+    }
+}
+
+/// URLs may have stranger hosts (`${x}`), but neither DNS nor a `Host` field can.
+fn is_host_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':')
 }
 
 /// The address of a provider, in the form its family wants.
@@ -122,6 +131,7 @@ mod tests {
             ("ftp://me:hush@h/",       "is no address like https://host:port"),
             ("me:hush@h",              "is no address like https://host:port"),
             ("https://${HOST}/v1",     "is no address: `${...}` is not interpolated; write the address"),
+            ("https://a'b/v1",         "`https://a'b/v1` is no address like https://host:port"),
             ("api.example.com",        "`api.example.com` is no address like https://host:port"),
             ("ftp://h",                "`ftp://h` must start with http:// or https://"),
         ];

@@ -110,10 +110,21 @@ fn nearly_a_key(name: &str, value: &str) -> Option<Warning> {
 mod tests {
     use super::*;
 
+    fn shown(value: &Value) -> String {
+        match value.clone().into_array() {
+            Ok(items) => {
+                let items: Vec<String> =
+                    items.into_iter().map(|item| item.into_string().unwrap()).collect();
+                format!("{items:?}")
+            }
+            Err(_) => value.to_string(),
+        }
+    }
+
     fn read_one(name: &str, value: &str) -> (String, String) {
         let environment = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         let layer = read(&environment, &mut Places::default());
-        let values = layer.values.iter().map(|(path, value)| format!("{path} = {}", value.kind));
+        let values = layer.values.iter().map(|(path, value)| format!("{path} = {}", shown(value)));
         let problems = layer.problems.iter().map(ToString::to_string);
         let warnings = layer.warnings.iter().map(ToString::to_string);
         (values.collect(), problems.chain(warnings).collect())

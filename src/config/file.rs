@@ -162,7 +162,7 @@ mod tests {
     fn a_file_that_is_no_map_of_keys_says_where() {
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
-            ("a: [1, 2\nb: 3\n", "is not YAML: line 2, column 2: while parsing a flow sequence, expected ',' or ']'"),
+            ("a: [1, 2\nb: 3\n", "is not YAML: line 2, column 2: illegal placement of ':' indicator"),
             ("port: 1\nport: 2\n", "is not YAML: line 2, column 7: a key is written twice in one map"),
             ("api-key: {{ sk-hush }}\n", "is not YAML ampgate can use: a key is a list or a map; is a template left unfilled?"),
             ("- a\n- b\n", "is not YAML ampgate can use: the file must be a map of keys"),

@@ -117,36 +117,53 @@ fn section_with(at: &'static Value, key: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Every path that exists, lists without their indexes: for tests that compare key by key.
-#[cfg(test)]
-pub fn all_paths() -> std::collections::BTreeSet<String> {
-    let mut paths = std::collections::BTreeSet::new();
-    collect_paths(&SCHEMA, "", &mut paths);
-    paths
-}
-
-#[cfg(test)]
-pub fn collect_paths(at: &Value, name: &str, paths: &mut std::collections::BTreeSet<String>) {
-    match at {
-        Value::Object(section) => {
-            for (key, value) in section {
-                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                paths.insert(name.clone());
-                collect_paths(value, &name, paths);
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                collect_paths(item, name, paths);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use config::{File, FileFormat, Source as _};
+
     use super::*;
+
+    /// Every path of a tree, lists without their indexes.
+    fn paths(at: &Value, name: &str, found: &mut BTreeSet<String>) {
+        match at {
+            Value::Object(section) => {
+                for (key, value) in section {
+                    let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                    paths(value, &name, found);
+                    found.insert(name);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| paths(item, name, found)),
+            _ => {}
+        }
+    }
+
+    /// Setting lines that are commented out begin with `#` and no space, or stand deeper by two
+    /// spaces or more; explanations by one.
+    fn without_comment_marks(example: &str) -> String {
+        let uncommented = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') || rest.starts_with("  ") => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        example.lines().map(uncommented).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_example_file_explains_every_key_there_is() {
+        let example = without_comment_marks(include_str!("../../config/ampgate.example.yaml"));
+        let example = File::from_str(&example, FileFormat::Yaml).collect().unwrap();
+        let example: Value = config::Value::from(example).try_deserialize().unwrap();
+        let (mut written, mut known) = (BTreeSet::new(), BTreeSet::new());
+
+        paths(&example, "", &mut written);
+        paths(&SCHEMA, "", &mut known);
+        written.retain(|path| !path.contains(".headers."));
+
+        assert_eq!(known.difference(&written).collect::<Vec<_>>(), [""; 0], "not explained");
+        assert_eq!(written.difference(&known).collect::<Vec<_>>(), [""; 0], "not a key");
+    }
 
     fn key(name: &str) -> Step {
         Step::Key(name.to_owned())
