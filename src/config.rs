@@ -12,12 +12,14 @@ mod aliases;
 mod amp;
 mod base_url;
 mod clients;
+mod compatible;
 mod credential;
 mod environment;
 mod extra_headers;
 mod file;
 mod foreign;
 mod layers;
+mod models;
 mod places;
 mod print;
 mod problem;
@@ -30,18 +32,22 @@ mod secret;
 mod server;
 mod settings;
 mod shapes;
+mod tls;
+mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use amp::{Amp, Fallback};
 pub use clients::Client;
-pub use credential::{Credential, Family, LongContext, Model};
+pub use credential::{Credential, Family, LongContext};
+pub use models::Model;
 pub use problem::{ConfigError, Problem, Warning};
 pub use proxy_url::ProxyUrl;
 pub use routing::{ModelMapping, Routing, Strategy};
-pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts, Tls, TlsFiles};
+pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
+pub use tls::{Tls, TlsFiles};
 
 use places::Places;
 use raw::RawSettings;
@@ -134,7 +140,10 @@ impl Reader<'_> {
         let name = path.to_string();
         match foreign::reason(path) {
             Some(reason) => {
-                self.warn(&name, format!("is CLIProxyAPI's and has no effect in ampgate: {reason}"))
+                self.warn(
+                    &name,
+                    format!("is CLIProxyAPI's and has no effect in ampgate: {reason}"),
+                );
             }
             None => self.problem(&name, schema::advice(path)),
         }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::types::{ApiKey, ModelName, Origin, ProviderName};
+use crate::types::{ApiKey, Origin, ProviderName};
 
 use super::base_url;
+use super::models::Model;
 use super::proxy_url::ProxyUrl;
-use super::raw::{RawCompatible, RawCredential, RawHeaders, RawKeyEntry, RawModel, RawSettings};
+use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
 use super::reader::Reader;
-use super::secret::RawSecret;
+use super::secret::{Noted, RawSecret};
 use super::shapes::{List, Scalar, Section};
 
 /// The kind of API a credential is for: its dialect, its authentication, its addresses.
@@ -31,15 +32,6 @@ pub enum LongContext {
     Keep,
     /// Not active yet: behaves as [`Self::Strip`].
     Auto,
-}
-
-/// A model a credential serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// What the provider calls it.
-    pub name: ModelName,
-    /// What clients call it. Default: the same.
-    pub alias: ModelName,
 }
 
 /// One key for one provider.
@@ -101,13 +93,13 @@ const CLAUDE_LOGIN: &str = "sk-ant-oat";
 const MOST_PRIORITY: i64 = 1_000_000;
 
 /// What credentials have in common, whichever list they stand in.
-struct Shared {
-    models: List<Section<RawModel>>,
-    excluded_models: List<Scalar>,
-    headers: RawHeaders,
-    prefix: Scalar,
-    priority: Scalar,
-    disable_cooling: Scalar,
+pub struct Shared {
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
 }
 
 /// Reads all lists of credentials; leaves them empty in `raw`.
@@ -165,7 +157,7 @@ impl Reader<'_> {
         let secret =
             RawSecret { text: &raw.api_key, file: &raw.api_key_file, variable: &raw.api_key_env };
         let key = self.credential_key(path, &secret);
-        if key == Some(None) {
+        if key == Ok(None) {
             let what = "is empty; give the provider's key, or `api-key-file` or `api-key-env`";
             self.problem(&format!("{path}.api-key"), what);
         }
@@ -173,79 +165,31 @@ impl Reader<'_> {
         let base_url = written.unwrap_or_else(|| kind.base_url.to_owned());
         let mut credential =
             self.shared(path, shared, (kind.family, kind.provider, &base_url), true)?;
-        credential.key = key.flatten();
+        credential.key = key.ok().flatten();
         credential.long_context = self.long_context(path, &raw.long_context);
         credential.proxy_url = self.proxy_url(&format!("{path}.proxy-url"), &raw.proxy_url);
         Some(credential)
     }
 
-    /// One credential for each key of a compatible provider, or one without a key.
-    fn compatible(&mut self, path: &str, entry: Section<RawCompatible>) -> Option<Vec<Credential>> {
-        let Section::Map(raw) = entry else {
-            self.problem(path, "must be a map with `name` and `base-url`");
-            return None;
-        };
-        // One switched off may be half written, or name secrets that are gone.
-        if self.flag(&format!("{path}.disabled"), &raw.disabled) {
-            return None;
-        }
-        let entries_path = format!("{path}.api-key-entries");
-        let mut keys = Vec::new();
-        for (index, entry) in self.items(&entries_path, raw.api_key_entries).into_iter().enumerate()
-        {
-            keys.extend(self.key_entry(&format!("{entries_path}[{index}]"), entry));
-        }
-        if keys.is_empty() {
-            keys.push((None, None));
-        }
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
-        let name = self.provider_name(&format!("{path}.name"), &raw.name);
-        let base_url = self.required_text(&format!("{path}.base-url"), &raw.base_url);
-        let (name, base_url) = (name?, base_url?);
-        let has_key = keys.iter().any(|(key, _)| key.is_some());
-        let provider = (Family::OpenAiCompatible, name.as_str(), base_url.as_str());
-        let first = self.shared(path, shared, provider, has_key)?;
-        let credentials = keys
-            .into_iter()
-            .map(|(key, proxy_url)| Credential { key, proxy_url, ..first.clone() })
-            .collect();
-        Some(credentials)
-    }
-
-    fn key_entry(
+    /// `None` when no key is given.
+    pub fn credential_key(
         &mut self,
         path: &str,
-        entry: Section<RawKeyEntry>,
-    ) -> Option<(Option<ApiKey>, Option<ProxyUrl>)> {
-        let raw = self.section(path, entry);
-        let secret =
-            RawSecret { text: &raw.api_key, file: &raw.api_key_file, variable: &raw.api_key_env };
-        let key = self.credential_key(path, &secret)?;
-        Some((key, self.proxy_url(&format!("{path}.proxy-url"), &raw.proxy_url)))
-    }
-
-    /// `None` when a problem was noted, `Some(None)` when no key is given.
-    fn credential_key(&mut self, path: &str, raw: &RawSecret<'_>) -> Option<Option<ApiKey>> {
+        raw: &RawSecret<'_>,
+    ) -> Result<Option<ApiKey>, Noted> {
         let path = format!("{path}.api-key");
-        let key = self.secret(&path, raw).ok()?;
+        let key = self.secret(&path, raw)?;
         if key.as_ref().is_some_and(|key| key.starts_with(CLAUDE_LOGIN)) {
             let what = "is a login of Claude Pro or Max, which is not supported because Anthropic \
                         does not allow it; use an API key";
             self.problem(&path, what);
-            return None;
+            return Err(Noted);
         }
-        Some(key.and_then(|key| ApiKey::parse(&key).ok()))
+        Ok(key.and_then(|key| ApiKey::parse(&key).ok()))
     }
 
     /// Everything but the key, the id, and what only one kind of list has.
-    fn shared(
+    pub fn shared(
         &mut self,
         path: &str,
         raw: Shared,
@@ -293,49 +237,6 @@ impl Reader<'_> {
             disable_cooling,
             proxy_url: None,
         })
-    }
-
-    /// A name that can be a field value, a label and part of a path: it goes into all three.
-    fn provider_name(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
-        let name = self.required_text(path, scalar)?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !name.chars().all(fits) {
-            self.problem(path, "may have letters, digits, `-`, `_` and `.` only");
-            return None;
-        }
-        if name == "amp" {
-            self.problem(path, "is `amp`, which means the Amp server; take another name");
-            return None;
-        }
-        Some(name)
-    }
-
-    fn models(&mut self, path: &str, list: List<Section<RawModel>>) -> Vec<Model> {
-        let mut models = Vec::new();
-        for (index, entry) in self.items(path, list).into_iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let Section::Map(raw) = entry else {
-                self.problem(&path, "must be a map with `name` and, if it differs, `alias`");
-                continue;
-            };
-            let name = self.required_text(&format!("{path}.name"), &raw.name);
-            let alias = self.text(&format!("{path}.alias"), &raw.alias);
-            let Some(name) = name.and_then(|name| ModelName::parse(&name)) else { continue };
-            let alias = alias.and_then(|alias| ModelName::parse(&alias));
-            models.push(Model { alias: alias.unwrap_or_else(|| name.clone()), name });
-        }
-        models
-    }
-
-    fn excluded_models(&mut self, path: &str, list: List<Scalar>) -> Vec<String> {
-        let mut patterns = Vec::new();
-        for (index, item) in self.items(path, list).into_iter().enumerate() {
-            patterns.extend(self.required_text(&format!("{path}[{index}]"), &item));
-        }
-        if !patterns.is_empty() {
-            self.warn_not_active(path);
-        }
-        patterns
     }
 
     fn priority(&mut self, path: &str, scalar: &Scalar) -> i64 {

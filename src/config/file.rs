@@ -51,6 +51,8 @@ pub fn parse(
     if text.lines().all(is_blank) {
         return Ok((Map::new(), Vec::new()));
     }
+    // Some editors put a byte order mark in front.
+    let text = text.trim_start_matches('\u{feff}');
     let mut values = File::from_str(text, FileFormat::Yaml)
         .collect()
         .map_err(|error| problem(file, explain(&error.to_string())))?;
@@ -183,6 +185,13 @@ mod tests {
         for text in ["", "\n\n", "# nothing yet\n", "---\n# nothing\n"] {
             assert!(parsed(text).unwrap().0.is_empty(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_key() {
+        let (values, problems) = parsed("\u{feff}host: a\n").unwrap();
+
+        assert_eq!((values.contains_key("host"), problems), (true, Vec::new()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ const LOGINS: &str = "ampgate takes API keys, not account logins";
 const NO_MANAGEMENT: &str = "ampgate is configured by its file only";
 const IMAGES: &str = "ampgate passes image and video requests on as they are";
 const TO_STDERR: &str = "ampgate logs to standard error; let the system keep the files";
-const LATER: &str = "ampgate has one rule for all credentials";
+const ONE_RULE: &str = "ampgate has one rule for all credentials";
 const UNCHANGED: &str = "ampgate passes requests on unchanged";
 const DESCRIBED: &str = "ampgate does not describe models to clients";
 
@@ -67,8 +67,8 @@ const KEYS: &[(Place, &str, &str)] = &[
     (Place::Top, "credential-concurrency", "use `limits.connections-per-upstream`"),
     (Place::Top, "credential-in-flight", "use the metrics of the admin port"),
     (Place::Credential, "weight", "use `priority`, or list a credential more than once"),
-    (Place::Credential, "request-retry", LATER),
-    (Place::Credential, "request-scoped-errors", LATER),
+    (Place::Credential, "request-retry", ONE_RULE),
+    (Place::Credential, "request-scoped-errors", ONE_RULE),
     (Place::Credential, "alpha-search", UNCHANGED),
     (Place::Credential, "websockets", "model calls go to providers over HTTP"),
     (Place::Credential, "cloak", DISGUISE),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::amp::{Amp, FALLBACKS};
 use super::credential::{Credential, Family, LongContext};
-use super::reader::print_size;
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
+use super::units::print_size;
 
 const STARS: &str = "*****";
 
@@ -163,7 +163,7 @@ fn optional(value: Option<impl Display>) -> String {
 }
 
 /// The word for a value, from the table it is read with.
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
     words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
 }
 

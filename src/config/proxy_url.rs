@@ -56,7 +56,7 @@ impl Reader<'_> {
             Some(_) => self.warn_not_active(path),
             // SECURITY: the text may hold a password and is not repeated.
             None => {
-                self.problem(path, "is no proxy; write http://, https:// or socks5://host:port")
+                self.problem(path, "is no proxy; write http://, https:// or socks5://host:port");
             }
         }
         proxy

@@ -12,6 +12,11 @@ pub struct RawSecret<'r> {
     pub variable: &'r Scalar,
 }
 
+/// The key a secret is written under. A plain entry of `api-keys` has none; as a map it has `key`.
+fn key_name(path: &str) -> &str {
+    if path.ends_with(']') { "key" } else { path.rsplit('.').next().unwrap_or(path) }
+}
+
 /// Marks that a problem was noted: the caller must not note a second one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Noted;
@@ -23,7 +28,7 @@ impl Reader<'_> {
         let variable_path = format!("{path}-env");
         let given = [raw.text, raw.file, raw.variable].iter().filter(|s| !s.is_blank()).count();
         if given > 1 {
-            let name = path.rsplit('.').next().unwrap_or(path);
+            let name = key_name(path);
             self.problem(
                 path,
                 format!("is given twice; keep one of `{name}`, `{name}-file` and `{name}-env`"),
@@ -39,7 +44,7 @@ impl Reader<'_> {
         } else if !raw.text.is_blank() {
             let secret = self.text(path, raw.text).ok_or(Noted)?;
             if secret.contains("${") {
-                let name = path.rsplit('.').next().unwrap_or(path);
+                let name = key_name(path);
                 self.warn(
                     path,
                     format!("is taken as it is: `${{...}}` is not interpolated; use `{name}-env`"),
@@ -112,13 +117,13 @@ mod tests {
     }
 
     /// Reads a secret, and returns it with everything that was said on the way.
-    fn read(plain: Scalar, file: Scalar, variable: Scalar) -> (Option<String>, String) {
+    fn read(plain: &Scalar, file: &Scalar, variable: &Scalar) -> (Option<String>, String) {
         let environment = BTreeMap::from([
             ("KEY".to_owned(), " from-variable\n".to_owned()),
             ("EMPTY".to_owned(), " ".to_owned()),
         ]);
         let mut reader = Reader::new(&environment, Places::new(Some("f".to_owned())));
-        let raw = RawSecret { text: &plain, file: &file, variable: &variable };
+        let raw = RawSecret { text: plain, file, variable };
         let secret = reader.secret("a.key", &raw).unwrap_or_default();
         let problems = reader.problems.iter().map(ToString::to_string);
         let said: Vec<_> =
@@ -133,12 +138,12 @@ mod tests {
         let mounted = text(mounted.path().to_str().unwrap());
         let none = || Scalar::Absent;
 
-        assert_eq!(read(text("plain"), none(), none()), (Some("plain".into()), String::new()));
-        assert_eq!(read(none(), mounted, none()), (Some("from-file".into()), String::new()));
+        assert_eq!(read(&text("plain"), &none(), &none()), (Some("plain".into()), String::new()));
+        assert_eq!(read(&none(), &mounted, &none()), (Some("from-file".into()), String::new()));
         let from_variable = (Some("from-variable".into()), String::new());
-        assert_eq!(read(none(), none(), text("KEY")), from_variable);
-        assert_eq!(read(text(""), none(), text("KEY")), from_variable, "an empty text is none");
-        assert_eq!(read(none(), none(), none()), (None, String::new()));
+        assert_eq!(read(&none(), &none(), &text("KEY")), from_variable);
+        assert_eq!(read(&text(""), &none(), &text("KEY")), from_variable, "an empty text is none");
+        assert_eq!(read(&none(), &none(), &none()), (None, String::new()));
     }
 
     #[test]
@@ -162,7 +167,7 @@ mod tests {
             (text("${KEY}"), none(), none(), "f: a.key is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),
         ];
         for (plain, file, variable, expected) in cases {
-            let (_, said) = read(plain, file, variable);
+            let (_, said) = read(&plain, &file, &variable);
             assert_eq!(said, expected);
             assert!(!said.contains("hush"));
         }

@@ -1,10 +1,9 @@
 //! How the gateway listens, how much it takes, how long it waits, what it says.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::raw::{RawAdmin, RawCors, RawLimits, RawLog, RawTimeouts, RawTls};
+use super::raw::{RawAdmin, RawCors, RawLimits, RawLog, RawTimeouts};
 use super::reader::Reader;
 use super::shapes::Scalar;
 
@@ -62,22 +61,6 @@ pub struct Timeouts {
     pub relay_first_byte: Duration,
     /// For running requests to end when the gateway stops. Default 30 s; 0 cuts them at once.
     pub drain: Duration,
-}
-
-/// Certificates, ours and theirs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// What clients see. Default none: plain HTTP.
-    pub certificate: Option<TlsFiles>,
-    /// A PEM bundle of certificate authorities trusted for upstreams, besides the system's.
-    pub upstream_ca: Option<PathBuf>,
-}
-
-/// A certificate chain and its private key, both PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    pub cert: PathBuf,
-    pub key: PathBuf,
 }
 
 /// Where metrics and status are served. Not active yet.
@@ -204,25 +187,6 @@ impl Reader<'_> {
             relay_first_byte: timeout("relay-first-byte", &raw.relay_first_byte),
             drain: self.duration("timeouts.drain", &raw.drain, Duration::ZERO..=HOUR),
         }
-    }
-
-    pub fn tls(&mut self, raw: &RawTls) -> Tls {
-        // CLIProxyAPI's switch: when it is not written, the files speak for themselves.
-        let enabled = match raw.enable {
-            Scalar::Absent => None,
-            _ => Some(self.flag("tls.enable", &raw.enable)),
-        };
-        let files = (self.file("tls.cert", &raw.cert), self.file("tls.key", &raw.key));
-        let certificate = match (enabled, files) {
-            (Some(false), _) | (None, (None, None)) => None,
-            (_, (Some(cert), Some(key))) => Some(TlsFiles { cert, key }),
-            (_, (cert, _)) => {
-                let missing = if cert.is_none() { "tls.cert" } else { "tls.key" };
-                self.problem(missing, "is empty; TLS needs both `tls.cert` and `tls.key`");
-                None
-            }
-        };
-        Tls { certificate, upstream_ca: self.file("tls.upstream-ca", &raw.upstream_ca) }
     }
 
     pub fn admin(&mut self, raw: &RawAdmin) -> Admin {

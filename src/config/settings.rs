@@ -9,7 +9,8 @@ use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::{ModelMapping, Routing};
-use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts, Tls};
+use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::tls::Tls;
 
 /// Everything that can be set, checked. Prints secrets as stars, in every format.
 #[derive(Clone, Debug)]
