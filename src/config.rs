@@ -55,7 +55,9 @@ use reader::Reader;
 use schema::KeyPath;
 
 /// What a configuration is made of. Nothing else is looked at, the process environment included.
-#[derive(Clone, Debug, Default)]
+///
+/// SECURITY: no `Debug`, because variables hold secrets.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// `--config`. Without it, `AMPGATE_CONFIG` of `environment` names the file, and without that
     /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
