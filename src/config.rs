@@ -1,0 +1,153 @@
+//! The configuration: read from four layers, checked once, then trusted.
+//!
+//! Built-in defaults < file (YAML) < environment (`AMPGATE__...`) < flags. The names follow
+//! CLIProxyAPI where it has one. [`load`] reports every problem at once, each with the place it was
+//! written in and what to do about it; no message repeats a secret.
+//! `config/ampgate.example.yaml` explains every key.
+//!
+//! Whether a configuration is *safe* (open to the network without a key) is not decided here, but
+//! by whoever opens the listener.
+
+mod aliases;
+mod amp;
+mod base_url;
+mod clients;
+mod compatible;
+mod credential;
+mod environment;
+mod extra_headers;
+mod file;
+mod foreign;
+mod layers;
+mod models;
+mod places;
+mod print;
+mod problem;
+mod proxy_url;
+mod raw;
+mod reader;
+mod routing;
+mod schema;
+mod secret;
+mod server;
+mod settings;
+mod shapes;
+mod tls;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use amp::{Amp, Fallback};
+pub use clients::Client;
+pub use credential::{Credential, Family, LongContext};
+pub use models::Model;
+pub use problem::{ConfigError, Problem, Warning};
+pub use proxy_url::ProxyUrl;
+pub use routing::{ModelMapping, Routing, Strategy};
+pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
+pub use settings::Settings;
+pub use tls::{Tls, TlsFiles};
+
+use places::Places;
+use raw::RawSettings;
+use reader::Reader;
+use schema::KeyPath;
+
+/// What a configuration is made of. Nothing else is looked at, the process environment included.
+///
+/// SECURITY: no `Debug`, because variables hold secrets.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// `--config`. Without it, `AMPGATE_CONFIG` of `environment` names the file, and without that
+    /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
+    pub file: Option<PathBuf>,
+    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, and those `*-env` keys name.
+    pub environment: BTreeMap<String, String>,
+    pub overrides: Overrides,
+}
+
+/// Flags that win over everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--host`
+    pub host: Option<String>,
+    /// `--port`; 0 takes any free one.
+    pub port: Option<u16>,
+}
+
+/// A configuration that can be used, and what should be said about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    pub warnings: Vec<Warning>,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads and checks the configuration. Finds all problems, not only the first.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let one = |problem| ConfigError { problems: vec![problem] };
+    let file = file::read(sources).map_err(one)?;
+    let source = file.as_ref().map(|(path, _)| path.display().to_string());
+    let mut places = Places::new(source);
+    let (values, mut problems) = match &file {
+        Some((path, text)) => {
+            file::parse(path, text, &layers::defaults(), &mut places).map_err(one)?
+        }
+        None => Default::default(),
+    };
+    let variables = environment::read(&sources.environment, &mut places);
+    problems.extend(variables.problems);
+    let mut ignored = Vec::new();
+    let raw = layers::stack(values, variables.values, &sources.overrides, &mut places)
+        .map_err(|error| error.to_string())
+        .and_then(|layers| deserialize(layers, &mut ignored));
+    let mut reader = Reader::new(&sources.environment, places);
+    reader.warnings = variables.warnings;
+    // Maps come without an order of their own; messages must not change from run to run.
+    ignored.sort_by_key(ToString::to_string);
+    for path in ignored {
+        reader.unknown(&path);
+    }
+    let settings = match raw {
+        Ok(raw) => Some(reader.settings(raw)),
+        Err(error) => {
+            reader.problem("", error);
+            None
+        }
+    };
+    problems.append(&mut reader.problems);
+    match settings {
+        Some(settings) if problems.is_empty() => {
+            let file = file.map(|(path, _)| path);
+            Ok(Loaded { settings, warnings: reader.warnings, file })
+        }
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+/// Collects the keys nobody reads. The shapes accept every value, so an error here is a fault of
+/// the gateway; it still names its path.
+fn deserialize(layers: config::Config, ignored: &mut Vec<KeyPath>) -> Result<RawSettings, String> {
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(layers, &mut track);
+    serde_ignored::deserialize(tracked, |path| ignored.push(KeyPath::of_ignored(&path)))
+        .map_err(|_error| format!("`{}` cannot be read", track.path()))
+}
+
+impl Reader<'_> {
+    /// A key that is not ours: CLIProxyAPI's are warned of, all others are problems.
+    fn unknown(&mut self, path: &KeyPath) {
+        let name = path.to_string();
+        match foreign::reason(path) {
+            Some(reason) => {
+                self.warn(
+                    &name,
+                    format!("is CLIProxyAPI's and has no effect in ampgate: {reason}"),
+                );
+            }
+            None => self.problem(&name, schema::advice(path)),
+        }
+    }
+}

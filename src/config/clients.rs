@@ -1,0 +1,77 @@
+//! Who may come in: the entries of `api-keys`.
+
+use crate::types::{ClientId, ClientKey};
+
+use super::raw::RawClient;
+use super::reader::Reader;
+use super::secret::RawSecret;
+use super::shapes::{List, Scalar, Section};
+
+/// One client key and the name logs and metrics use for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Default `client-1`, `client-2` and so on, by position. At most 64 characters.
+    pub id: ClientId,
+    pub key: ClientKey,
+}
+
+/// Long enough for an e-mail address, short enough for a column of a log.
+const LONGEST_NAME: usize = 64;
+/// CLIProxyAPI's example file has these keys, and everybody can read it.
+const PUBLISHED_KEY: &str = "your-api-key";
+
+impl Reader<'_> {
+    pub fn clients(&mut self, list: List<Section<RawClient>>) -> Vec<Client> {
+        let mut clients: Vec<(usize, Client)> = Vec::new();
+        for (index, entry) in self.items("api-keys", list).into_iter().enumerate() {
+            let path = format!("api-keys[{index}]");
+            let Some(client) = self.client(&path, index + 1, entry) else { continue };
+            if let Some((first, _)) = clients.iter().find(|(_, known)| known.key == client.key) {
+                self.problem(&path, format!("is the same key as api-keys[{first}]"));
+            } else if let Some((first, _)) = clients.iter().find(|(_, known)| known.id == client.id)
+            {
+                let what = format!("has the name `{}`, as api-keys[{first}] has", client.id);
+                self.problem(&path, what);
+            } else {
+                clients.push((index, client));
+            }
+        }
+        clients.into_iter().map(|(_, client)| client).collect()
+    }
+
+    fn client(&mut self, path: &str, number: usize, entry: Section<RawClient>) -> Option<Client> {
+        let (name, key_path, key) = match entry {
+            Section::Map(raw) => {
+                let key_path = format!("{path}.key");
+                let secret =
+                    RawSecret { text: &raw.key, file: &raw.key_file, variable: &raw.key_env };
+                let key = self.secret(&key_path, &secret).ok()?;
+                (self.client_name(&format!("{path}.name"), &raw.name), key_path, key)
+            }
+            Section::Other(text) => {
+                let none = Scalar::Absent;
+                let secret = RawSecret { text: &text, file: &none, variable: &none };
+                (None, path.to_owned(), self.secret(path, &secret).ok()?)
+            }
+        };
+        let Some(key) = key else {
+            self.problem(&key_path, "is empty; a client needs a key");
+            return None;
+        };
+        if key.starts_with(PUBLISHED_KEY) {
+            self.warn(&key_path, "is an example key everybody knows; make one of your own");
+        }
+        let id = ClientId::new(&name.unwrap_or_else(|| format!("client-{number}")));
+        let key = ClientKey::parse(&key).ok()?;
+        Some(Client { id, key })
+    }
+
+    fn client_name(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+        let name = self.text(path, scalar)?;
+        if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+            let what = format!("must be one line of at most {LONGEST_NAME} characters");
+            self.problem(path, what);
+        }
+        Some(name)
+    }
+}

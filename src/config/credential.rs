@@ -1,0 +1,272 @@
+//! Providers of our own: one credential for each key, whatever list it was written in.
+
+use std::collections::HashMap;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+
+use crate::types::{ApiKey, Origin, ProviderName};
+
+use super::base_url;
+use super::models::Model;
+use super::proxy_url::ProxyUrl;
+use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
+use super::reader::Reader;
+use super::secret::{Noted, RawSecret};
+use super::shapes::{List, Scalar, Section};
+
+/// The kind of API a credential is for: its dialect, its authentication, its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    Claude,
+    OpenAi,
+    Gemini,
+    Vertex,
+    OpenAiCompatible,
+}
+
+/// What happens to the beta `context-1m-2025-08-07`, which is charged extra.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongContext {
+    /// Taken out of `Anthropic-Beta`. The default.
+    Strip,
+    Keep,
+    /// Not active yet: behaves as [`Self::Strip`].
+    Auto,
+}
+
+/// One key for one provider.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Provider and position, as `claude-1`: unique, and safe for logs.
+    pub id: String,
+    pub family: Family,
+    /// `claude`, `openai`, `gemini`, `vertex`, or the name of the compatible provider.
+    pub provider: ProviderName,
+    /// `None` only for a compatible server that asks for no key.
+    pub key: Option<ApiKey>,
+    pub origin: Origin,
+    /// In front of every method path, without a slash at its end. Versions are put right: none for
+    /// Claude, Gemini and Vertex; `/v1` or a version of its own for OpenAI and compatible ones.
+    pub base_path: String,
+    /// Empty: the family's names, by pattern.
+    pub models: Vec<Model>,
+    /// Fields added to every request, sorted by name. Their values print as `Sensitive`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Default [`LongContext::Strip`].
+    pub long_context: LongContext,
+    /// What clients write in front of a model's name to get this credential. Not active yet.
+    pub prefix: Option<String>,
+    /// The highest goes first; default 0, from -1000000 to 1000000. Not active yet.
+    pub priority: i64,
+    /// Patterns (`*-preview`) of models not served. Not active yet.
+    pub excluded_models: Vec<String>,
+    /// Whether failures put this one aside, if it differs from the rest. Not active yet.
+    pub disable_cooling: Option<bool>,
+    /// Not active yet.
+    pub proxy_url: Option<ProxyUrl>,
+}
+
+/// How a family's keys are listed.
+struct Kind {
+    family: Family,
+    provider: &'static str,
+    base_url: &'static str,
+}
+
+const CLAUDE: Kind =
+    Kind { family: Family::Claude, provider: "claude", base_url: "https://api.anthropic.com" };
+const OPENAI: Kind =
+    Kind { family: Family::OpenAi, provider: "openai", base_url: "https://api.openai.com/v1" };
+const GEMINI: Kind = Kind {
+    family: Family::Gemini,
+    provider: "gemini",
+    base_url: "https://generativelanguage.googleapis.com",
+};
+const VERTEX: Kind = Kind {
+    family: Family::Vertex,
+    provider: "vertex",
+    base_url: "https://aiplatform.googleapis.com",
+};
+
+/// How the login tokens of Claude Pro and Max begin.
+const CLAUDE_LOGIN: &str = "sk-ant-oat";
+const MOST_PRIORITY: i64 = 1_000_000;
+
+/// What credentials have in common, whichever list they stand in.
+pub struct Shared {
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
+}
+
+/// Reads all lists of credentials; leaves them empty in `raw`.
+pub fn read(reader: &mut Reader<'_>, raw: &mut RawSettings) -> Vec<Credential> {
+    let mut all = Vec::new();
+    for (name, list, kind) in [
+        ("claude-api-key", &mut raw.claude_api_key, CLAUDE),
+        ("openai-api-key", &mut raw.openai_api_key, OPENAI),
+        ("codex-api-key", &mut raw.codex_api_key, OPENAI),
+        ("gemini-api-key", &mut raw.gemini_api_key, GEMINI),
+        ("vertex-api-key", &mut raw.vertex_api_key, VERTEX),
+    ] {
+        for (index, entry) in reader.items(name, std::mem::take(list)).into_iter().enumerate() {
+            all.extend(reader.credential(&format!("{name}[{index}]"), entry, &kind));
+        }
+    }
+    let name = "openai-compatibility";
+    let list = std::mem::take(&mut raw.openai_compatibility);
+    for (index, entry) in reader.items(name, list).into_iter().enumerate() {
+        all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
+    }
+    number(&mut all);
+    all
+}
+
+/// Gives each credential its id. Counted by provider, so that lists of one provider go on.
+fn number(credentials: &mut [Credential]) {
+    let mut seen: HashMap<ProviderName, usize> = HashMap::new();
+    for credential in credentials {
+        let number = seen.entry(credential.provider.clone()).or_default();
+        *number += 1;
+        credential.id = format!("{}-{number}", credential.provider);
+    }
+}
+
+impl Reader<'_> {
+    fn credential(
+        &mut self,
+        path: &str,
+        entry: Section<RawCredential>,
+        kind: &Kind,
+    ) -> Option<Credential> {
+        let Section::Map(raw) = entry else {
+            self.problem(path, "must be a map with `api-key`");
+            return None;
+        };
+        let shared = Shared {
+            models: raw.models,
+            excluded_models: raw.excluded_models,
+            headers: raw.headers,
+            prefix: raw.prefix,
+            priority: raw.priority,
+            disable_cooling: raw.disable_cooling,
+        };
+        let secret =
+            RawSecret { text: &raw.api_key, file: &raw.api_key_file, variable: &raw.api_key_env };
+        let key = self.credential_key(path, &secret);
+        if key == Ok(None) {
+            let what = "is empty; give the provider's key, or `api-key-file` or `api-key-env`";
+            self.problem(&format!("{path}.api-key"), what);
+        }
+        let written = self.text(&format!("{path}.base-url"), &raw.base_url);
+        let base_url = written.unwrap_or_else(|| kind.base_url.to_owned());
+        let mut credential =
+            self.shared(path, shared, (kind.family, kind.provider, &base_url), true)?;
+        credential.key = key.ok().flatten();
+        credential.long_context = self.long_context(path, &raw.long_context);
+        credential.proxy_url = self.proxy_url(&format!("{path}.proxy-url"), &raw.proxy_url);
+        Some(credential)
+    }
+
+    /// `None` when no key is given.
+    pub fn credential_key(
+        &mut self,
+        path: &str,
+        raw: &RawSecret<'_>,
+    ) -> Result<Option<ApiKey>, Noted> {
+        let path = format!("{path}.api-key");
+        let key = self.secret(&path, raw)?;
+        if key.as_ref().is_some_and(|key| key.starts_with(CLAUDE_LOGIN)) {
+            let what = "is a login of Claude Pro or Max, which is not supported because Anthropic \
+                        does not allow it; use an API key";
+            self.problem(&path, what);
+            return Err(Noted);
+        }
+        Ok(key.and_then(|key| ApiKey::parse(&key).ok()))
+    }
+
+    /// Everything but the key, the id, and what only one kind of list has.
+    pub fn shared(
+        &mut self,
+        path: &str,
+        raw: Shared,
+        (family, provider, base_url): (Family, &str, &str),
+        has_key: bool,
+    ) -> Option<Credential> {
+        let models = self.models(&format!("{path}.models"), raw.models);
+        let excluded_models =
+            self.excluded_models(&format!("{path}.excluded-models"), raw.excluded_models);
+        let headers = self.headers(&format!("{path}.headers"), raw.headers, has_key);
+        let prefix = self.later_text(&format!("{path}.prefix"), &raw.prefix);
+        let priority = self.priority(&format!("{path}.priority"), &raw.priority);
+        let cooling_path = format!("{path}.disable-cooling");
+        let disable_cooling = (!raw.disable_cooling.is_blank())
+            .then(|| self.flag(&cooling_path, &raw.disable_cooling));
+        if disable_cooling == Some(true) {
+            self.warn_not_active(&cooling_path);
+        }
+        let url_path = format!("{path}.base-url");
+        let base = match base_url::parse(base_url, family) {
+            Ok(base) => base,
+            Err(what) => {
+                self.problem(&url_path, what);
+                return None;
+            }
+        };
+        self.warn_of_braces(&url_path, base_url);
+        if let Some(method) = base.method {
+            let what = format!("ends in `{method}`, which ampgate adds itself; it is taken off");
+            self.warn(&url_path, what);
+        }
+        Some(Credential {
+            id: String::new(), // given when all are read
+            family,
+            provider: ProviderName::new(provider),
+            key: None,
+            origin: base.origin,
+            base_path: base.path,
+            models,
+            headers,
+            long_context: LongContext::Strip,
+            prefix,
+            priority,
+            excluded_models,
+            disable_cooling,
+            proxy_url: None,
+        })
+    }
+
+    fn priority(&mut self, path: &str, scalar: &Scalar) -> i64 {
+        let priority = self.integer(path, scalar, -MOST_PRIORITY..=MOST_PRIORITY).unwrap_or(0);
+        if priority != 0 {
+            self.warn_not_active(path);
+        }
+        priority
+    }
+
+    fn later_text(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+        let text = self.text(path, scalar)?;
+        self.warn_not_active(path);
+        Some(text)
+    }
+
+    fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
+        let path = format!("{path}.long-context");
+        match scalar {
+            Scalar::Absent | Scalar::Bool(false) => LongContext::Strip,
+            Scalar::Bool(true) => LongContext::Keep,
+            Scalar::Text(text) if text.trim() == "auto" => {
+                let what = "is not active yet: `auto` behaves as `false` until then";
+                self.warn(&path, what);
+                LongContext::Auto
+            }
+            _ => {
+                self.problem(&path, "must be true, false or auto");
+                LongContext::Strip
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! CLIProxyAPI's keys that ampgate does not have: its users' files load, with a word on each.
+
+use super::schema::{KeyPath, Step};
+
+const DISGUISE: &str = "ampgate never disguises a client";
+const LOGINS: &str = "ampgate takes API keys, not account logins";
+const NO_MANAGEMENT: &str = "ampgate is configured by its file only";
+const IMAGES: &str = "ampgate passes image and video requests on as they are";
+const TO_STDERR: &str = "ampgate logs to standard error; let the system keep the files";
+const ONE_RULE: &str = "ampgate has one rule for all credentials";
+const UNCHANGED: &str = "ampgate passes requests on unchanged";
+const DESCRIBED: &str = "ampgate does not describe models to clients";
+
+/// Where a key is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Top,
+    Credential,
+    Model,
+    Routing,
+}
+
+#[rustfmt::skip] // columns are easier to proofread
+const KEYS: &[(Place, &str, &str)] = &[
+    (Place::Top, "remote-management", NO_MANAGEMENT),
+    (Place::Top, "auth-dir", LOGINS),
+    (Place::Top, "debug", "use `log.level: debug`"),
+    (Place::Top, "pprof", "use a system profiler"),
+    (Place::Top, "plugins", "ampgate has no plugins"),
+    (Place::Top, "commercial-mode", "ampgate is built for many clients as it is"),
+    (Place::Top, "logging-to-file", TO_STDERR),
+    (Place::Top, "logs-max-total-size-mb", TO_STDERR),
+    (Place::Top, "error-logs-max-files", TO_STDERR),
+    (Place::Top, "request-log", "ampgate never logs bodies"),
+    (Place::Top, "usage-statistics-enabled", "use the metrics of the admin port"),
+    (Place::Top, "redis-usage-queue-retention-seconds", "use the metrics of the admin port"),
+    (Place::Top, "passthrough-headers", "ampgate always passes response headers on"),
+    (Place::Top, "max-retry-credentials", "ampgate tries every credential that may serve"),
+    (Place::Top, "save-cooldown-status", "cooldowns live in memory"),
+    (Place::Top, "transient-error-cooldown-seconds", "ampgate has its own cooldowns"),
+    (Place::Top, "disable-claude-cloak-mode", DISGUISE),
+    (Place::Top, "claude-code", DISGUISE),
+    (Place::Top, "claude-header-defaults", DISGUISE),
+    (Place::Top, "codex-header-defaults", DISGUISE),
+    (Place::Top, "codex", DISGUISE),
+    (Place::Top, "disable-image-generation", IMAGES),
+    (Place::Top, "gpt-image-2-base-model", IMAGES),
+    (Place::Top, "video-result-auth-cache-ttl", IMAGES),
+    (Place::Top, "auth-auto-refresh-workers", LOGINS),
+    (Place::Top, "oauth-model-alias", LOGINS),
+    (Place::Top, "oauth-excluded-models", LOGINS),
+    (Place::Top, "oauth-request-scoped-errors", LOGINS),
+    (Place::Top, "antigravity", LOGINS),
+    (Place::Top, "antigravity-signature-cache-enabled", LOGINS),
+    (Place::Top, "antigravity-signature-bypass-strict", LOGINS),
+    (Place::Top, "auth", LOGINS),
+    (Place::Top, "quota-exceeded", LOGINS),
+    (Place::Top, "xai", "use `openai-compatibility` for xAI"),
+    (Place::Top, "xai-api-key", "use `openai-compatibility` for xAI"),
+    (Place::Top, "generative-language-api-key", "use `gemini-api-key`"),
+    (Place::Top, "interactions-api-key", "use `gemini-api-key`"),
+    (Place::Top, "ws-auth", "every model route asks for a key"),
+    (Place::Top, "allow-localhost-unauthenticated", "every model route asks for a key"),
+    (Place::Top, "nonstream-keepalive-interval", UNCHANGED),
+    (Place::Top, "streaming", UNCHANGED),
+    (Place::Top, "payload", UNCHANGED),
+    (Place::Top, "credential-concurrency", "use `limits.connections-per-upstream`"),
+    (Place::Top, "credential-in-flight", "use the metrics of the admin port"),
+    (Place::Credential, "weight", "use `priority`, or list a credential more than once"),
+    (Place::Credential, "request-retry", ONE_RULE),
+    (Place::Credential, "request-scoped-errors", ONE_RULE),
+    (Place::Credential, "alpha-search", UNCHANGED),
+    (Place::Credential, "websockets", "model calls go to providers over HTTP"),
+    (Place::Credential, "cloak", DISGUISE),
+    (Place::Credential, "fingerprint-profile", DISGUISE),
+    (Place::Credential, "experimental-cch-signing", DISGUISE),
+    (Place::Credential, "rebuild-mid-system-message", UNCHANGED),
+    (Place::Credential, "support-prompt-cache-key", UNCHANGED),
+    (Place::Model, "display-name", DESCRIBED),
+    (Place::Model, "max-context-length", DESCRIBED),
+    (Place::Model, "input-modalities", DESCRIBED),
+    (Place::Model, "output-modalities", DESCRIBED),
+    (Place::Model, "image", DESCRIBED),
+    (Place::Model, "thinking", UNCHANGED),
+    (Place::Model, "is-compat", UNCHANGED),
+    (Place::Model, "force-mapping", UNCHANGED),
+    (Place::Model, "fork", "list the model twice, once with an alias"),
+    (Place::Routing, "session-affinity-subagents", "a subagent is a session like any other"),
+];
+
+/// Why a key of CLIProxyAPI has no effect here; `None` when it is none of theirs.
+pub fn reason(path: &KeyPath) -> Option<&'static str> {
+    let (parent, key) = path.split_last();
+    let place = place_of(&parent)?;
+    KEYS.iter().find(|(at, name, _)| (*at, *name) == (place, key)).map(|(.., reason)| *reason)
+}
+
+fn place_of(section: &KeyPath) -> Option<Place> {
+    let keys: Vec<&str> = section
+        .0
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        })
+        .collect();
+    match keys[..] {
+        [] => Some(Place::Top),
+        ["routing"] => Some(Place::Routing),
+        [list] | [list, "api-key-entries"] if holds_credentials(list) => Some(Place::Credential),
+        [list, "models"] if holds_credentials(list) => Some(Place::Model),
+        _ => None,
+    }
+}
+
+fn holds_credentials(list: &str) -> bool {
+    list.ends_with("-api-key") || list == "openai-compatibility"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_at_its_place_only() {
+        let path = |keys: &[&str]| {
+            KeyPath(keys.iter().map(|key| Step::Key((*key).to_owned())).collect::<Vec<_>>())
+        };
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (path(&["auth-dir"]),                                  Some(LOGINS)),
+            (path(&["claude-api-key", "cloak"]),                   Some(DISGUISE)),
+            (path(&["openai-compatibility", "weight"]),            Some(KEYS[44].2)),
+            (path(&["gemini-api-key", "models", "display-name"]),  Some(DESCRIBED)),
+            (path(&["cloak"]),                                     None),
+            (path(&["ampcode", "auth-dir"]),                       None),
+            (path(&["routing", "thinking"]),                       None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(reason(&path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn no_key_of_ours_is_called_foreign() {
+        for (place, key, _) in KEYS {
+            let own = match place {
+                Place::Top => super::super::schema::find(&KeyPath::of_keys(&[(*key).to_owned()])),
+                _ => None,
+            };
+            assert!(own.is_none(), "{place:?}.{key} is in both lists");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Which models a credential serves, and which it does not.
+
+use crate::types::ModelName;
+
+use super::raw::RawModel;
+use super::reader::Reader;
+use super::shapes::{List, Scalar, Section};
+
+/// A model a credential serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// What the provider calls it.
+    pub name: ModelName,
+    /// What clients call it. Default: the same.
+    pub alias: ModelName,
+}
+
+impl Reader<'_> {
+    pub fn models(&mut self, path: &str, list: List<Section<RawModel>>) -> Vec<Model> {
+        let mut models = Vec::new();
+        for (index, entry) in self.items(path, list).into_iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let Section::Map(raw) = entry else {
+                self.problem(&path, "must be a map with `name` and, if it differs, `alias`");
+                continue;
+            };
+            let name = self.required_text(&format!("{path}.name"), &raw.name);
+            let alias = self.text(&format!("{path}.alias"), &raw.alias);
+            let Some(name) = name.and_then(|name| ModelName::parse(&name)) else { continue };
+            let alias = alias.and_then(|alias| ModelName::parse(&alias));
+            models.push(Model { alias: alias.unwrap_or_else(|| name.clone()), name });
+        }
+        models
+    }
+
+    pub fn excluded_models(&mut self, path: &str, list: List<Scalar>) -> Vec<String> {
+        let mut patterns = Vec::new();
+        for (index, item) in self.items(path, list).into_iter().enumerate() {
+            patterns.extend(self.required_text(&format!("{path}[{index}]"), &item));
+        }
+        if !patterns.is_empty() {
+            self.warn_not_active(path);
+        }
+        patterns
+    }
+}

@@ -1,0 +1,228 @@
+//! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
+
+use std::fmt::{Display, Write as _};
+use std::time::Duration;
+
+use super::amp::{Amp, FALLBACKS};
+use super::credential::{Credential, Family, LongContext};
+use super::routing::STRATEGIES;
+use super::server::{LOG_FORMATS, LOG_LEVELS};
+use super::settings::Settings;
+use super::units::print_size;
+
+const STARS: &str = "*****";
+
+impl Settings {
+    /// Everything that is in effect, defaults included, in the form of the file. Lists that are
+    /// one in effect are printed as one: `codex-api-key` under `openai-api-key`.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut page = Page::default();
+        page.text("host", &self.listen.host);
+        page.value("port", self.listen.port);
+        page.list("api-keys", &self.clients, |page, client| {
+            page.text("name", client.id.as_str());
+            page.text("key", STARS);
+        });
+        page.section("ampcode", |page| self.print_amp(page));
+        for (name, family) in [
+            ("claude-api-key", Family::Claude),
+            ("openai-api-key", Family::OpenAi),
+            ("gemini-api-key", Family::Gemini),
+            ("vertex-api-key", Family::Vertex),
+            ("openai-compatibility", Family::OpenAiCompatible),
+        ] {
+            let of_family: Vec<_> =
+                self.credentials.iter().filter(|credential| credential.family == family).collect();
+            page.list(name, &of_family, |page, credential| print_credential(page, credential));
+        }
+        page.section("routing", |page| {
+            page.value("strategy", word(&STRATEGIES, self.routing.strategy));
+            page.value("session-affinity", self.routing.session_affinity);
+            page.duration("session-affinity-ttl", self.routing.session_affinity_ttl);
+        });
+        page.value("request-retry", self.request_retry);
+        page.duration("max-retry-interval", self.max_retry_interval);
+        page.value("disable-cooling", self.disable_cooling);
+        page.value("force-model-prefix", self.force_model_prefix);
+        page.text("proxy-url", &optional(self.proxy_url.as_ref()));
+        self.print_server(&mut page);
+        page.text
+    }
+
+    fn print_amp(&self, page: &mut Page) {
+        match &self.amp {
+            None => page.text("upstream-url", ""),
+            Some(amp) => print_amp_server(page, amp),
+        }
+        page.value("force-model-mappings", self.force_model_mappings);
+        page.list("model-mappings", &self.model_mappings, |page, mapping| {
+            page.text("from", &mapping.from);
+            page.text("to", mapping.to.as_str());
+            page.value("regex", mapping.regex);
+        });
+    }
+
+    fn print_server(&self, page: &mut Page) {
+        page.section("cors", |page| page.texts("allowed-origins", &self.cors.allowed_origins));
+        page.section("limits", |page| {
+            page.value("request-body", print_size(self.limits.request_body));
+            page.value("header-bytes", print_size(self.limits.header_bytes as u64));
+            page.value("connections-per-upstream", self.limits.connections_per_upstream);
+        });
+        page.section("timeouts", |page| {
+            page.duration("client-head", self.timeouts.client_head);
+            page.duration("connect", self.timeouts.connect);
+            page.duration("first-byte", self.timeouts.first_byte);
+            page.duration("idle", self.timeouts.idle);
+            page.duration("relay-first-byte", self.timeouts.relay_first_byte);
+            page.duration("drain", self.timeouts.drain);
+        });
+        page.section("tls", |page| {
+            let files = self.tls.certificate.as_ref();
+            page.value("enable", files.is_some());
+            page.text("cert", &optional(files.map(|files| files.cert.display())));
+            page.text("key", &optional(files.map(|files| files.key.display())));
+            let upstream_ca = self.tls.upstream_ca.as_ref();
+            page.text("upstream-ca", &optional(upstream_ca.map(|path| path.display())));
+        });
+        page.section("admin", |page| {
+            page.text("host", &self.admin.host);
+            page.value("port", self.admin.port);
+        });
+        page.section("log", |page| {
+            page.value("format", word(&LOG_FORMATS, self.log.format));
+            page.value("level", word(&LOG_LEVELS, self.log.level));
+        });
+    }
+}
+
+fn print_amp_server(page: &mut Page, amp: &Amp) {
+    page.text("upstream-url", &amp.url);
+    page.text("upstream-api-key", &optional(amp.upstream_key.as_ref()));
+    page.list("upstream-api-keys", &amp.per_client, |page, (client, key)| {
+        page.text("upstream-api-key", &key.to_string());
+        page.texts("api-keys", &[client.to_string()]);
+    });
+    page.text("secrets-file", &amp.secrets_file.display().to_string());
+    page.duration("secret-ttl", amp.secret_ttl);
+    let restricted = amp.restrict_management_to_localhost;
+    page.value("restrict-management-to-localhost", restricted);
+    page.value("fallback", word(&FALLBACKS, amp.fallback));
+}
+
+fn print_credential(page: &mut Page, credential: &Credential) {
+    let base_url = format!("{}{}", credential.origin, credential.base_path);
+    let proxy_url = optional(credential.proxy_url.as_ref());
+    let key = optional(credential.key.as_ref());
+    if credential.family == Family::OpenAiCompatible {
+        page.text("name", credential.provider.as_str());
+        page.text("base-url", &base_url);
+        page.value("disabled", false);
+        page.list("api-key-entries", &[()], |page, ()| {
+            page.text("api-key", &key);
+            page.text("proxy-url", &proxy_url);
+        });
+    } else {
+        page.text("api-key", &key);
+        page.text("base-url", &base_url);
+        page.text("proxy-url", &proxy_url);
+        let long_context = match credential.long_context {
+            LongContext::Strip => "false",
+            LongContext::Keep => "true",
+            LongContext::Auto => "auto",
+        };
+        page.value("long-context", long_context);
+    }
+    page.list("models", &credential.models, |page, model| {
+        page.text("name", model.name.as_str());
+        page.text("alias", model.alias.as_str());
+    });
+    page.texts("excluded-models", &credential.excluded_models);
+    if credential.headers.is_empty() {
+        page.value("headers", "{}");
+    } else {
+        page.section("headers", |page| {
+            for (name, _) in &credential.headers {
+                page.text(name.as_str(), STARS);
+            }
+        });
+    }
+    page.text("prefix", credential.prefix.as_deref().unwrap_or_default());
+    page.value("priority", credential.priority);
+    page.value("disable-cooling", optional_flag(credential.disable_cooling));
+}
+
+/// Not written means "as the rest", which YAML says as null.
+fn optional_flag(flag: Option<bool>) -> String {
+    flag.map_or_else(|| "null".to_owned(), |flag| flag.to_string())
+}
+
+fn optional(value: Option<impl Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// The word for a value, from the table it is read with.
+fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
+}
+
+/// YAML being written: blocks of two spaces, texts in double quotes.
+#[derive(Default)]
+struct Page {
+    text: String,
+    depth: usize,
+    /// The next line begins an item of a list.
+    item: bool,
+}
+
+impl Page {
+    fn value(&mut self, key: &str, value: impl Display) {
+        self.line(key, &format!(" {value}"));
+    }
+
+    /// A JSON text is a YAML text, whatever is in it.
+    fn text(&mut self, key: &str, text: &str) {
+        self.value(key, quoted(text));
+    }
+
+    fn duration(&mut self, key: &str, duration: Duration) {
+        self.value(key, quoted(&humantime::format_duration(duration).to_string()));
+    }
+
+    fn texts(&mut self, key: &str, texts: &[String]) {
+        let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+        self.value(key, format!("[{}]", texts.join(", ")));
+    }
+
+    fn section(&mut self, key: &str, inside: impl FnOnce(&mut Self)) {
+        self.line(key, "");
+        self.depth += 1;
+        inside(self);
+        self.depth -= 1;
+    }
+
+    fn list<T>(&mut self, key: &str, items: &[T], print: impl Fn(&mut Self, &T)) {
+        if items.is_empty() {
+            return self.value(key, "[]");
+        }
+        self.line(key, "");
+        self.depth += 2;
+        for item in items {
+            self.item = true;
+            print(self, item);
+        }
+        self.depth -= 2;
+    }
+
+    fn line(&mut self, key: &str, rest: &str) {
+        let is_item = std::mem::take(&mut self.item);
+        let (depth, dash) = if is_item { (self.depth - 1, "- ") } else { (self.depth, "") };
+        let indent = "  ".repeat(depth);
+        writeln!(self.text, "{indent}{dash}{key}:{rest}").expect("a String takes every write");
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

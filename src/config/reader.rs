@@ -1,0 +1,194 @@
+//! Turns what was written into what it means, one value at a time, and notes every problem.
+//!
+//! A value with a problem is read as a harmless stand-in: the caller goes on to find the next
+//! problem, and no stand-in survives, because a reader with problems yields no settings.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::places::Places;
+use super::problem::{Problem, Warning};
+use super::shapes::{List, Scalar, Section};
+
+pub struct Reader<'a> {
+    pub environment: &'a BTreeMap<String, String>,
+    places: Places,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Warning>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(environment: &'a BTreeMap<String, String>, places: Places) -> Self {
+        Self { environment, places, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    pub fn problem(&mut self, path: &str, what: impl Into<String>) {
+        let (source, path) = self.places.written(path);
+        self.problems.push(Problem { source, path, what: what.into() });
+    }
+
+    pub fn warn(&mut self, path: &str, what: impl Into<String>) {
+        let (source, path) = self.places.written(path);
+        self.warnings.push(Warning { source, path, what: what.into() });
+    }
+
+    /// Says that a key is understood, but waits for a later version.
+    pub fn warn_not_active(&mut self, path: &str) {
+        self.warn(path, "is not active yet: it is checked, and otherwise has no effect");
+    }
+
+    pub fn section<T: Default>(&mut self, path: &str, section: Section<T>) -> T {
+        match section {
+            Section::Map(inner) => inner,
+            Section::Other(Scalar::Absent) => T::default(),
+            Section::Other(other) => {
+                self.problem(path, format!("must be a map with keys, not {}", other.kind()));
+                T::default()
+            }
+        }
+    }
+
+    pub fn items<T>(&mut self, path: &str, list: List<T>) -> Vec<T> {
+        match list {
+            List::Items(items) => items,
+            List::Other(Scalar::Absent) => Vec::new(),
+            List::Other(other) => {
+                self.problem(path, format!("must be a list, not {}", other.kind()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text without the white space around it; `None` when nothing is left or written.
+    pub fn text(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+        match scalar {
+            Scalar::Absent => None,
+            Scalar::Text(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float => {
+                self.problem(path, format!("is {}; put it in quotes", scalar.kind()));
+                None
+            }
+            Scalar::List | Scalar::Map => {
+                self.problem(path, format!("must be a text, not {}", scalar.kind()));
+                None
+            }
+        }
+    }
+
+    /// A text that has to be there.
+    pub fn required_text(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+        if scalar.is_blank() {
+            self.problem(path, "is empty");
+            return None;
+        }
+        self.text(path, scalar)
+    }
+
+    /// True or false; not written means false.
+    pub fn flag(&mut self, path: &str, scalar: &Scalar) -> bool {
+        match scalar {
+            Scalar::Absent => false,
+            Scalar::Bool(value) => *value,
+            // A variable and a quoted value arrive as text.
+            Scalar::Text(text) if text.trim() == "true" => true,
+            Scalar::Text(text) if text.trim() == "false" => false,
+            _ => {
+                self.problem(path, "must be true or false");
+                false
+            }
+        }
+    }
+
+    /// A whole number; not written means 0.
+    pub fn integer(
+        &mut self,
+        path: &str,
+        scalar: &Scalar,
+        limits: RangeInclusive<i64>,
+    ) -> Option<i64> {
+        let number = match scalar {
+            Scalar::Absent => return Some(0),
+            Scalar::Integer(number) => Some(*number),
+            Scalar::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| limits.contains(number));
+        if number.is_none() {
+            let (least, most) = (limits.start(), limits.end());
+            self.problem(path, format!("must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    pub fn port(&mut self, path: &str, scalar: &Scalar) -> u16 {
+        self.integer(path, scalar, 0..=i64::from(u16::MAX))
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or_default()
+    }
+
+    /// One word of a few; not written means the first.
+    pub fn choice<T: Copy>(&mut self, path: &str, scalar: &Scalar, words: &[(&str, T)]) -> T {
+        let fallback = words[0].1;
+        let Some(text) = self.text(path, scalar) else { return fallback };
+        let found = words.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.problem(path, format!("is `{text}`; it must be one of {}", known.join(", ")));
+        }
+        found.map_or(fallback, |(_, value)| *value)
+    }
+
+    /// A path of the file system; `~/` at its start is the home directory.
+    pub fn file(&mut self, path: &str, scalar: &Scalar) -> Option<std::path::PathBuf> {
+        let text = self.text(path, scalar)?;
+        let home = self.environment.get("HOME").filter(|home| !home.is_empty());
+        match (text.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => Some(std::path::Path::new(home).join(rest)),
+            _ => Some(text.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Scalar {
+        Scalar::Text(text.to_owned())
+    }
+
+    fn said(read: impl FnOnce(&mut Reader<'_>)) -> String {
+        let environment = BTreeMap::new();
+        let mut reader = Reader::new(&environment, Places::new(None));
+        read(&mut reader);
+        reader.problems.into_iter().map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn what_is_no_text_flag_or_number_is_told_so() {
+        assert_eq!(
+            said(|reader| assert!(reader.text("x", &Scalar::Integer(7)).is_none())),
+            "is a number; put it in quotes"
+        );
+        assert_eq!(
+            said(|reader| assert!(reader.text("x", &Scalar::Bool(true)).is_none())),
+            "is a boolean; put it in quotes"
+        );
+        assert_eq!(
+            said(|reader| assert!(reader.text("x", &Scalar::Map).is_none())),
+            "must be a text, not a map"
+        );
+        assert_eq!(
+            said(|reader| assert!(!reader.flag("x", &text("yes")))),
+            "must be true or false"
+        );
+        assert_eq!(
+            said(|reader| assert_eq!(reader.port("x", &text("70000")), 0)),
+            "must be a whole number from 0 to 65535"
+        );
+        assert_eq!(
+            said(|reader| assert_eq!(reader.choice("x", &text("c"), &[("a", 1), ("b", 2)]), 1)),
+            "is `c`; it must be one of a, b"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! The checked configuration: what the rest of the gateway sees.
+
+use std::time::Duration;
+
+use super::amp::Amp;
+use super::clients::Client;
+use super::credential::{self, Credential};
+use super::proxy_url::ProxyUrl;
+use super::raw::RawSettings;
+use super::reader::Reader;
+use super::routing::{ModelMapping, Routing};
+use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::tls::Tls;
+
+/// Everything that can be set, checked. Prints secrets as stars, in every format.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: Listen,
+    /// May be empty: whether that is safe depends on the address, and is decided at the start.
+    pub clients: Vec<Client>,
+    /// `None`: no Amp server at all.
+    pub amp: Option<Amp>,
+    /// In the order of the file, family by family.
+    pub credentials: Vec<Credential>,
+    pub cors: Cors,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    pub tls: Tls,
+    pub admin: Admin,
+    pub log: Log,
+    /// Not active yet.
+    pub routing: Routing,
+    /// Further attempts after a failed one. Default 3, at most 100. Not active yet.
+    pub request_retry: u32,
+    /// The longest pause before another attempt. Default 30 s, at most 1 h. Not active yet.
+    pub max_retry_interval: Duration,
+    /// Whether failures put no credential aside. Default false. Not active yet.
+    pub disable_cooling: bool,
+    /// In their order. Not active yet.
+    pub model_mappings: Vec<ModelMapping>,
+    /// Whether mappings go before local credentials. Default false. Not active yet.
+    pub force_model_mappings: bool,
+    /// Whether names without a prefix miss credentials that have one. Default false. Not active
+    /// yet.
+    pub force_model_prefix: bool,
+    /// For all upstreams without one of their own. Not active yet.
+    pub proxy_url: Option<ProxyUrl>,
+}
+
+impl Reader<'_> {
+    pub fn settings(&mut self, mut raw: RawSettings) -> Settings {
+        let listen = self.listen(&raw.host, &raw.port);
+        let clients = self.clients(std::mem::take(&mut raw.api_keys));
+        let mut amp = self.section("ampcode", std::mem::take(&mut raw.ampcode));
+        let model_mappings = self.mappings(std::mem::take(&mut amp.model_mappings));
+        let force_model_mappings =
+            self.later_flag("ampcode.force-model-mappings", &amp.force_model_mappings);
+        let amp = self.amp(amp, &clients);
+        let credentials = credential::read(self, &mut raw);
+        let routing = self.section("routing", raw.routing);
+        let routing = self.routing(&routing);
+        let retry = self.retry(&raw.request_retry, &raw.max_retry_interval);
+        let disable_cooling = self.later_flag("disable-cooling", &raw.disable_cooling);
+        let force_model_prefix = self.later_flag("force-model-prefix", &raw.force_model_prefix);
+        let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
+        let cors = self.section("cors", raw.cors);
+        let limits = self.section("limits", raw.limits);
+        let timeouts = self.section("timeouts", raw.timeouts);
+        let tls = self.section("tls", raw.tls);
+        let admin = self.section("admin", raw.admin);
+        let log = self.section("log", raw.log);
+        Settings {
+            listen,
+            clients,
+            amp,
+            credentials,
+            cors: self.cors(cors),
+            limits: self.limits(&limits),
+            timeouts: self.timeouts(&timeouts),
+            tls: self.tls(&tls),
+            admin: self.admin(&admin),
+            log: self.log(&log),
+            routing,
+            request_retry: retry.attempts,
+            max_retry_interval: retry.max_interval,
+            disable_cooling,
+            model_mappings,
+            force_model_mappings,
+            force_model_prefix,
+            proxy_url,
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The promises of the configuration, on whole files: good ones load, broken ones are explained.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ampgate::config::{
+    ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources, load,
+};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new("tests/fixtures/config").join(name)
+}
+
+fn variables(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load_file(file: impl Into<PathBuf>) -> Result<Loaded, ConfigError> {
+    load(&Sources { file: Some(file.into()), ..Sources::default() })
+}
+
+/// Loads a text as `a.yaml`; messages speak of that file.
+fn load_text(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, text).unwrap();
+    let name = file.display().to_string();
+    let environment = variables(environment);
+    let loaded = load(&Sources { file: Some(file), environment, ..Sources::default() });
+    loaded.map_err(|error| error.to_string().replace(&name, "a.yaml"))
+}
+
+fn warnings(loaded: &Loaded) -> Vec<String> {
+    loaded.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_at_all_gives_the_defaults_in_silence() {
+    let loaded = load_text("", &[]).unwrap();
+
+    let settings = loaded.settings;
+    assert_eq!((settings.listen.host.as_str(), settings.listen.port), ("127.0.0.1", 8317));
+    assert!(settings.clients.is_empty() && settings.credentials.is_empty());
+    let amp = settings.amp.unwrap();
+    assert_eq!((amp.url.as_str(), amp.fallback), ("https://ampcode.com", Fallback::Unconfigured));
+    assert_eq!(amp.secret_ttl, Duration::from_secs(300));
+    assert_eq!(settings.limits.request_body, 64 << 20);
+    assert_eq!(settings.timeouts.first_byte, Duration::from_secs(600));
+    assert_eq!(settings.log.level, LogLevel::Info);
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn the_example_file_says_what_the_defaults_are() {
+    let example = load_file("config/ampgate.example.yaml").unwrap();
+    let defaults = load_text("", &[]).unwrap();
+
+    assert_eq!(example.warnings, []);
+    assert_eq!(example.settings.to_yaml(), defaults.settings.to_yaml());
+}
+
+#[test]
+fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
+    let loaded = load_file(fixture("cliproxyapi.yaml")).unwrap();
+
+    let later = "is not active yet: it is checked, and otherwise has no effect";
+    let theirs = "is CLIProxyAPI's and has no effect in ampgate:";
+    let expected = [
+        format!("auth-dir {theirs} ampgate takes API keys, not account logins"),
+        format!("claude-api-key[1].cloak {theirs} ampgate never disguises a client"),
+        format!("claude-api-key[1].models[0].display-name {theirs} ampgate does not describe models to clients"),
+        format!("codex-api-key[0].websockets {theirs} model calls go to providers over HTTP"),
+        format!("debug {theirs} use `log.level: debug`"),
+        format!("logging-to-file {theirs} ampgate logs to standard error; let the system keep the files"),
+        format!("payload {theirs} ampgate passes requests on unchanged"),
+        format!("quota-exceeded {theirs} ampgate takes API keys, not account logins"),
+        format!("remote-management {theirs} ampgate is configured by its file only"),
+        format!("usage-statistics-enabled {theirs} use the metrics of the admin port"),
+        format!("ws-auth {theirs} every model route asks for a key"),
+        format!("ampcode.model-mappings {later}"),
+        format!("claude-api-key[1].prefix {later}"),
+        format!("gemini-api-key[0].excluded-models {later}"),
+        format!("gemini-api-key[0].proxy-url {later}"),
+        format!("openai-compatibility[0].api-key-entries[1].proxy-url {later}"),
+        "openai-compatibility[0].headers.X-Session is left out: values taken from the request (`$...`) are not supported".to_owned(),
+        format!("routing.session-affinity {later}"),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|what| format!("tests/fixtures/config/cliproxyapi.yaml: {what}"))
+        .collect();
+    assert_eq!(warnings(&loaded), expected);
+
+    let settings = loaded.settings;
+    assert_eq!((settings.listen.host.as_str(), settings.listen.port), ("", 8317));
+    assert!(!settings.listen.is_loopback());
+    assert_eq!(settings.clients.len(), 2);
+    assert_eq!(settings.tls.certificate, None);
+    assert_eq!(settings.max_retry_interval, Duration::from_secs(30));
+    assert_eq!(settings.model_mappings.len(), 2);
+    let amp = settings.amp.unwrap();
+    assert!(amp.restrict_management_to_localhost);
+    assert_eq!(amp.upstream_key.unwrap().expose(), "hush-amp-team");
+    assert_eq!(amp.per_client.len(), 1);
+    assert_eq!(amp.per_client[0].0.as_str(), "client-2");
+    assert_eq!(amp.per_client[0].1.expose(), "hush-amp-a");
+    let credentials: Vec<_> = settings
+        .credentials
+        .iter()
+        .map(|c| {
+            let key = c.key.as_ref().unwrap().expose();
+            (c.id.as_str(), c.family, key, format!("{}{}", c.origin, c.base_path))
+        })
+        .collect();
+    #[rustfmt::skip] // columns are easier to proofread
+    let expected = [
+        ("claude-1",     Family::Claude,           "hush-claude",   "https://api.anthropic.com".to_owned()),
+        ("claude-2",     Family::Claude,           "hush-claude-2", "https://www.example.com".to_owned()),
+        ("openai-1",     Family::OpenAi,           "hush-codex",    "https://www.example.com/v1".to_owned()),
+        ("gemini-1",     Family::Gemini,           "hush-gemini",   "https://generativelanguage.googleapis.com".to_owned()),
+        ("openrouter-1", Family::OpenAiCompatible, "hush-or-1",     "https://openrouter.ai/api/v1".to_owned()),
+        ("openrouter-2", Family::OpenAiCompatible, "hush-or-2",     "https://openrouter.ai/api/v1".to_owned()),
+    ];
+    assert_eq!(credentials, expected);
+    let gemini = &settings.credentials[3];
+    assert_eq!(gemini.models[0].name.as_str(), "gemini-2.5-flash");
+    assert_eq!(gemini.models[0].alias.as_str(), "gemini-flash");
+    assert_eq!(gemini.headers[0].0.as_str(), "x-custom-header");
+    assert_eq!(gemini.headers[0].1, "hush-header");
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let loaded = load_file(fixture("cliproxyapi.yaml")).unwrap();
+
+    let printed = format!("{:?}\n{}", loaded, loaded.settings.to_yaml());
+    assert!(!printed.contains("hush"), "{printed}");
+    assert!(printed.contains("*****"));
+}
+
+#[test]
+fn every_problem_of_a_broken_file_is_reported_at_once() {
+    let error = load_file(fixture("broken.yaml")).unwrap_err().to_string();
+
+    let expected = include_str!("fixtures/config/broken.txt");
+    assert_eq!(error, expected.trim_end());
+    assert!(!error.contains("hush"), "{error}");
+}
+
+#[test]
+fn one_wrong_value_gives_one_message() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("api-keys: [1e5]", "api-keys[0] is a number; put it in quotes"),
+        ("api-keys: [ok, 007]", "api-keys[1] is a number; put it in quotes"),
+        ("api-keys: [{key: true}]", "api-keys[0].key is a boolean; put it in quotes"),
+        ("api-keys: [[a]]", "api-keys[0] must be a text, not a list"),
+        ("api-keys: [{name: a}]", "api-keys[0].key is empty; a client needs a key"),
+        ("api-keys: ['']", "api-keys[0] is empty; a client needs a key"),
+        ("api-keys: k", "api-keys must be a list, not a text"),
+        ("api-keys: [k, other, k]", "api-keys[2] is the same key as api-keys[0]"),
+        ("api-keys: [k, {name: client-1, key: o}]", "api-keys[1] has the name `client-1`, as api-keys[0] has"),
+        ("api-keys: [{name: a, key: k, kye-file: x}]", "api-keys[0].kye-file is not a key ampgate knows; did you mean `key-file`?"),
+        ("cors: 5", "cors must be a map with keys, not a number"),
+        ("port: 99999", "port must be a whole number from 0 to 65535"),
+        ("host: 127.0.0.1:8317", "host is no host name or address; the port has a key of its own"),
+        ("host: 5", "host is a number; put it in quotes"),
+        ("idle: 5m", "idle is not a key ampgate knows here; it belongs under `timeouts`"),
+        ("timeouts: { idle: 0s }", "timeouts.idle is 0s; it must be from 1ms to 1day"),
+        ("timeouts: { drain: 2h }", "timeouts.drain is 2h; it must be from 0s to 1h"),
+        ("ampcode: { secret-ttl: 48h }", "ampcode.secret-ttl is 2days; it must be from 1s to 1day"),
+        ("ampcode: { secret-ttl: 300 }", "ampcode.secret-ttl is a bare number; give it a unit, such as 30s or 5m"),
+        ("limits: { header-bytes: 1 }", "limits.header-bytes is 1; it must be from 4KiB to 1MiB"),
+        ("tls: { cert: a.pem }", "tls.key is empty; TLS needs both `tls.cert` and `tls.key`"),
+        ("tls: { enable: true }", "tls.cert is empty; TLS needs both `tls.cert` and `tls.key`"),
+        ("log: { level: warning }", "log.level is `warning`; it must be one of info, error, warn, debug, trace"),
+        ("cors: { allowed-origins: ['https://a/'] }", "cors.allowed-origins[0] is no origin; write https://host, without a path, or `*`"),
+        ("ampcode: { upstream-api-keys: [{ upstream-api-key: k, api-keys: [hush] }] }", "ampcode.upstream-api-keys[0].api-keys[0] is neither a key nor a name of a client in `api-keys`"),
+        ("ampcode: { upstream-url: 'https://me:hush@h' }", "ampcode.upstream-url must not carry a user name or password"),
+        ("amp-upstream-url: nowhere", "amp-upstream-url `nowhere` is no address like https://host:port"),
+        ("claude-api-key: [hush]", "claude-api-key[0] must be a map with `api-key`"),
+        ("claude-api-key: [{ base-url: 'https://h' }]", "claude-api-key[0].api-key is empty; give the provider's key, or `api-key-file` or `api-key-env`"),
+        ("claude-api-key: [{ api-key: sk-ant-oat01-hush }]", "claude-api-key[0].api-key is a login of Claude Pro or Max, which is not supported because Anthropic does not allow it; use an API key"),
+        ("claude-api-key: [{ api-key: k, base-url: 'https://h?key=hush' }]", "claude-api-key[0].base-url must not have a query or a fragment (`?` or `#`)"),
+        ("claude-api-key: [{ api-key: k, models: [{ name: 4.5 }] }]", "claude-api-key[0].models[0].name is a number; put it in quotes"),
+        ("claude-api-key: [{ api-key: k, models: [opus] }]", "claude-api-key[0].models[0] must be a map with `name` and, if it differs, `alias`"),
+        ("claude-api-key: [{ api-key: k, headers: { Host: h } }]", "claude-api-key[0].headers.Host cannot be set: it would break the request; take it out"),
+        ("claude-api-key: [{ api-key: k, headers: { x-api-key: h } }]", "claude-api-key[0].headers.x-api-key cannot be set: the key of the credential goes there"),
+        ("claude-api-key: [{ api-key: k, headers: { 'x y': h } }]", "claude-api-key[0].headers.x y is no name of a header field"),
+        ("claude-api-key: [{ api-key: k, long-context: 1m }]", "claude-api-key[0].long-context must be true, false or auto"),
+        ("openai-compatibility: [{ base-url: 'https://h' }]", "openai-compatibility[0].name is empty"),
+        ("openai-compatibility: [{ name: a b, base-url: 'https://h' }]", "openai-compatibility[0].name may have letters, digits, `-`, `_` and `.` only"),
+        ("openai-compatibility: [{ name: amp, base-url: 'https://h' }]", "openai-compatibility[0].name is `amp`, which means the Amp server; take another name"),
+        ("openai-compatibility: [{ name: a }]", "openai-compatibility[0].base-url is empty"),
+    ];
+    for (text, expected) in cases {
+        let error = load_text(text, &[]).map(|loaded| warnings(&loaded)).unwrap_err();
+        assert_eq!(error, format!("a.yaml: {expected}"), "{text}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_odd_but_usable_gives_a_warning() {
+    let later = "is not active yet: it is checked, and otherwise has no effect";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("api-keys: ['${KEY}']", "api-keys[0] is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),
+        ("api-keys: [your-api-key-1]", "api-keys[0] is an example key everybody knows; make one of your own".to_owned()),
+        ("claude-api-key: [{ api-key: '${K}' }]", "claude-api-key[0].api-key is taken as it is: `${...}` is not interpolated; use `api-key-env`".to_owned()),
+        ("claude-api-key: [{ api-key: k, base-url: 'https://h/v1/messages' }]", "claude-api-key[0].base-url ends in `/messages`, which ampgate adds itself; it is taken off".to_owned()),
+        ("claude-api-key: [{ api-key: k, long-context: auto }]", "claude-api-key[0].long-context is not active yet: `auto` behaves as `false` until then".to_owned()),
+        ("claude-api-key: [{ api-key: k, priority: 1 }]", format!("claude-api-key[0].priority {later}")),
+        ("ampcode: { fallback: on-failure }", "ampcode.fallback is not active yet: `on-failure` behaves as `unconfigured` until then".to_owned()),
+        ("ampcode: { model-mappings: [{ from: a }] }", "ampcode.model-mappings[0] is skipped: it needs both `from` and `to`".to_owned()),
+        ("ampcode: { upstream-url: 'https://h/${X}' }", "ampcode.upstream-url is taken as it is: `${...}` is not interpolated; write the address".to_owned()),
+        ("request-retry: 1", format!("request-retry {later}")),
+        ("max-retry-interval: 10", format!("max-retry-interval {later}")),
+        ("routing: { strategy: weighted-round-robin }", "routing.strategy is `weighted-round-robin`; ampgate has no weights, and takes turns".to_owned()),
+        ("admin: { port: 1 }", format!("admin.port {later}")),
+        ("disable-cooling: true", format!("disable-cooling {later}")),
+        ("codex: { identity-confuse: true }", "codex is CLIProxyAPI's and has no effect in ampgate: ampgate never disguises a client".to_owned()),
+    ];
+    for (text, expected) in cases {
+        let loaded = load_text(text, &[]).unwrap();
+        let said: Vec<String> =
+            loaded.warnings.iter().map(|w| format!("{} {}", w.path, w.what)).collect();
+        assert_eq!(said, [expected], "{text}");
+    }
+}
+
+#[test]
+fn a_variable_beats_the_file_and_a_flag_beats_both() {
+    let environment = variables(&[
+        ("AMPGATE_CONFIG", "tests/fixtures/config/layers.yaml"),
+        ("AMPGATE__PORT", "2"),
+        ("AMPGATE__TIMEOUTS__FIRST_BYTE", "2s"),
+        ("AMPGATE__API_KEYS", "007,1e5"),
+        ("AMPGATE__TLS__ENABLE", "false"),
+    ]);
+    let overrides = Overrides { host: Some("flag.example".to_owned()), port: None };
+
+    let loaded = load(&Sources { file: None, environment, overrides }).unwrap();
+
+    let settings = loaded.settings;
+    assert_eq!(loaded.file, Some(fixture("layers.yaml")));
+    assert_eq!((settings.listen.host.as_str(), settings.listen.port), ("flag.example", 2));
+    assert_eq!(settings.timeouts.first_byte, Duration::from_secs(2));
+    assert_eq!(settings.timeouts.idle, Duration::from_secs(1), "the file's");
+    assert_eq!(settings.timeouts.connect, Duration::from_secs(5), "the default");
+    assert_eq!(settings.clients.len(), 2, "a list is replaced, not extended");
+    assert_eq!(settings.tls.certificate, None);
+}
+
+#[test]
+fn a_problem_of_a_variable_names_the_variable() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("AMPGATE__PORT", "x", "port must be a whole number from 0 to 65535"),
+        ("AMPGATE__TIMEOUTS__IDLE", "30", "timeouts.idle is a bare number; give it a unit, such as 30s or 5m"),
+        ("AMPGATE__API_KEYS", "a,a", "api-keys[1] is the same key as api-keys[0]"),
+        ("AMPGATE__AMP_UPSTREAM_URL", "x", "ampcode.upstream-url `x` is no address like https://host:port"),
+        ("AMPGATE__PROT", "1", "sets `prot`, which is not a key ampgate knows; did you mean `port`?"),
+    ];
+    for (name, value, expected) in cases {
+        let error = load_text("port: 1", &[(name, value)]).map(|_| ()).unwrap_err();
+        assert_eq!(error, format!("{name}: {expected}"));
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_variables() {
+    let text = "api-keys: [{ key-env: CLIENT }]\n\
+                ampcode: { upstream-api-key-env: AMP, upstream-api-keys: [{ upstream-api-key-env: AMP, api-keys: [client-1] }] }\n\
+                claude-api-key: [{ api-key-file: tests/fixtures/config/key.txt, long-context: true }]\n\
+                openai-compatibility: [{ name: or, base-url: 'https://h', api-key-entries: [{ api-key-env: OR }] }]";
+    let environment = [("CLIENT", "c"), ("AMP", "a"), ("OR", "o")];
+
+    let settings = load_text(text, &environment).unwrap().settings;
+
+    let amp = settings.amp.unwrap();
+    assert_eq!(amp.upstream_key.unwrap().expose(), "a");
+    assert_eq!(amp.per_client[0].1.expose(), "a");
+    let keys: Vec<_> =
+        settings.credentials.iter().map(|c| c.key.as_ref().unwrap().expose()).collect();
+    assert_eq!(keys, ["key-from-a-file", "o"]);
+    assert_eq!(settings.credentials[0].long_context, LongContext::Keep);
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there() {
+    let error = load_file("no/such.yaml").unwrap_err().to_string();
+    let reason = "No such file or directory (os error 2)";
+    assert_eq!(error, format!("no/such.yaml: cannot be read (--config names it): {reason}"));
+
+    let environment = variables(&[("AMPGATE_CONFIG", "no/such.yaml")]);
+    let error = load(&Sources { environment, ..Sources::default() }).unwrap_err().to_string();
+    assert_eq!(error, format!("no/such.yaml: cannot be read (AMPGATE_CONFIG names it): {reason}"));
+}
+
+#[test]
+fn without_an_address_there_is_no_amp_server() {
+    assert!(load_text("ampcode: { upstream-url: '' }", &[]).unwrap().settings.amp.is_none());
+    assert!(load_text("", &[("AMPGATE__AMP_UPSTREAM_URL", "")]).unwrap().settings.amp.is_none());
+    assert!(load_text("ampcode:", &[]).unwrap().settings.amp.is_some());
+}
+
+#[test]
+fn the_home_directory_is_the_one_of_the_environment() {
+    let settings = load_text("", &[("HOME", "/home/me")]).unwrap().settings;
+
+    let file = settings.amp.unwrap().secrets_file;
+    assert_eq!(file, Path::new("/home/me/.local/share/amp/secrets.json"));
+}
+
+#[test]
+fn a_compatible_server_may_ask_for_no_key() {
+    let text = "openai-compatibility: [{ name: ollama, base-url: 'http://localhost:11434', \
+                headers: { authorization: Basic x } }]";
+
+    let settings = load_text(text, &[]).unwrap().settings;
+
+    assert_eq!(settings.credentials.len(), 1);
+    assert_eq!(settings.credentials[0].key, None);
+    assert_eq!(settings.credentials[0].base_path, "/v1");
+    assert_eq!(settings.credentials[0].headers.len(), 1);
+}
+
+/// The effective configuration is a file again: only the stars have to be filled in.
+#[test]
+fn what_is_printed_loads_again_with_the_same_meaning() {
+    let first = load_file(fixture("cliproxyapi.yaml")).unwrap().settings.to_yaml();
+    let mut number = 0;
+    let mut filled = String::new();
+    for line in first.lines() {
+        number += 1;
+        filled.push_str(&line.replace("*****@", "").replace("*****", &format!("s{number}")));
+        filled.push('\n');
+    }
+
+    let again = load_text(&filled, &[]).unwrap().settings.to_yaml();
+
+    assert_eq!(again.replace("socks5://", "socks5://*****@"), first);
+}
+
+#[test]
+fn the_minimal_file_is_one_line() {
+    let loaded = load_file(fixture("minimal.yaml")).unwrap();
+
+    assert_eq!(loaded.warnings, []);
+    let names: BTreeSet<_> =
+        loaded.settings.clients.iter().map(|client| client.id.as_str()).collect();
+    assert_eq!(names, BTreeSet::from(["client-1"]));
+}
