@@ -71,6 +71,7 @@ pub struct DemoUpstream {
 
 impl DemoUpstream {
     /// Listens, and answers from now on; needs a running actix `System`.
+    #[expect(clippy::unused_async, reason = "only inside a runtime does it work, and this says so")]
     pub async fn start(options: DemoOptions) -> io::Result<Self> {
         let port = options.port;
         let demo = Data::new(Demo { options, seen: Seen::default(), ids: AtomicU64::new(1) });
@@ -84,7 +85,7 @@ impl DemoUpstream {
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-        let address = *server.addrs().first().expect("a bound server has an address");
+        let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let server = server.run();
         let handle = server.handle();
         actix_web::rt::spawn(server);

@@ -4,16 +4,17 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::prompt::{Found, Prompt, last_text, pieces, read_json, tokens_in};
+use super::failure::Refusal;
+use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
 use super::stream::{Script, named_event};
-use super::{Demo, doors, failure};
+use super::{Demo, doors};
 use crate::types::Dialect;
 
 /// `POST /v1/messages`
 pub async fn create_message(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> HttpResponse {
     let prompt = match read_prompt(&req, &body) {
         Ok(prompt) => prompt,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.in_dialect(Dialect::Anthropic),
     };
     let answer = Answer {
         id: demo.id("msg"),
@@ -35,21 +36,13 @@ pub async fn create_message(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> 
 pub async fn count_tokens(req: HttpRequest, body: Bytes) -> HttpResponse {
     match read_prompt(&req, &body) {
         Ok(prompt) => HttpResponse::Ok().json(json!({ "input_tokens": prompt.input_tokens })),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.in_dialect(Dialect::Anthropic),
     }
 }
 
-fn read_prompt(req: &HttpRequest, body: &[u8]) -> Result<Prompt, HttpResponse> {
-    let Ok(body) = read_json(req.headers(), body) else {
-        return Err(failure::bad_request(Dialect::Anthropic, "the body is not JSON"));
-    };
-    let Some(model) = body["model"].as_str() else {
-        return Err(failure::bad_request(Dialect::Anthropic, "model: Field required"));
-    };
-    match failure::missing_model(Dialect::Anthropic, model) {
-        Some(refusal) => Err(refusal),
-        None => Ok(Prompt::new(&body, model, &find(&body))),
-    }
+fn read_prompt(req: &HttpRequest, body: &[u8]) -> Result<Prompt, Refusal> {
+    let (body, model) = read_call(req.headers(), body)?;
+    Ok(Prompt::new(&body, &model, &find(&body)))
 }
 
 fn find(body: &Value) -> Found<'_> {

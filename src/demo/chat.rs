@@ -4,9 +4,9 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::prompt::{Found, Prompt, last_text, pieces, read_json, tokens_in};
+use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
 use super::stream::{Script, data_event};
-use super::{Demo, doors, failure};
+use super::{Demo, doors};
 use crate::types::Dialect;
 
 /// A fixed moment: nobody reads it, and answers stay comparable.
@@ -42,16 +42,11 @@ fn create(
     whole: fn(&Answer) -> Value,
     script: fn(&Answer) -> Script,
 ) -> HttpResponse {
-    let Ok(body) = read_json(req.headers(), body) else {
-        return failure::bad_request(Dialect::OpenAiChat, "the body is not JSON");
+    let (body, model) = match read_call(req.headers(), body) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.in_dialect(Dialect::OpenAiChat),
     };
-    let Some(model) = body["model"].as_str() else {
-        return failure::bad_request(Dialect::OpenAiChat, "you must provide a model parameter");
-    };
-    if let Some(refusal) = failure::missing_model(Dialect::OpenAiChat, model) {
-        return refusal;
-    }
-    let prompt = Prompt::new(&body, model, &find(&body));
+    let prompt = Prompt::new(&body, &model, &find(&body));
     let answer = Answer {
         id: demo.id(id),
         call_id: demo.id("call"),

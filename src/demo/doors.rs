@@ -57,10 +57,9 @@ pub async fn check_keys<B: MessageBody>(
     if let Some((place, _)) = foreign {
         demo.seen.foreign_key(req.request(), place);
     }
+    let wants_key = expected.is_some() && matches!(door, Door::Model(..) | Door::Amp);
     let has_key = shown.iter().any(|(place, _)| accepts(door, place));
-    if foreign.is_some()
-        || !has_key && expected.is_some() && !matches!(door, Door::Public | Door::Keyless)
-    {
+    if foreign.is_some() || (wants_key && !has_key) {
         let dialect = if let Door::Model(dialect, _) = door { Some(dialect) } else { None };
         let refusal = failure::unauthenticated(dialect);
         return Ok(req.into_response(refusal).map_into_right_body());

@@ -17,43 +17,48 @@ pub fn unauthenticated(dialect: Option<Dialect>) -> HttpResponse {
             json!({ "ok": false, "error": { "code": "auth-required", "message": message } }),
         );
     };
-    match dialect {
-        Dialect::Anthropic => {
-            in_dialect(dialect, StatusCode::UNAUTHORIZED, "authentication_error", message)
-        }
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            in_dialect(dialect, StatusCode::UNAUTHORIZED, "invalid_api_key", message)
-        }
-        Dialect::Gemini => {
-            in_dialect(dialect, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
-        }
-    }
-}
-
-/// A body this upstream cannot read.
-pub fn bad_request(dialect: Dialect, message: &str) -> HttpResponse {
     let code = match dialect {
-        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            "invalid_request_error"
-        }
-        Dialect::Gemini => "INVALID_ARGUMENT",
+        Dialect::Anthropic => "authentication_error",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => "invalid_api_key",
+        Dialect::Gemini => "UNAUTHENTICATED",
     };
-    in_dialect(dialect, StatusCode::BAD_REQUEST, code, message)
+    in_dialect(dialect, StatusCode::UNAUTHORIZED, code, message)
 }
 
-/// The answer to a model this upstream does not have; `None` when it has it.
-pub fn missing_model(dialect: Dialect, model: &str) -> Option<HttpResponse> {
-    if !model.contains(MISSING_MODEL) {
-        return None;
+/// Why a model call with the right key is not answered.
+pub enum Refusal {
+    NotJson,
+    NoModel,
+    NoSuchModel(String),
+    NoSuchMethod,
+}
+
+impl Refusal {
+    /// Why there is no such model; `None` when there is.
+    pub fn of_model(model: &str) -> Option<Self> {
+        model.contains(MISSING_MODEL).then(|| Self::NoSuchModel(model.to_owned()))
     }
-    let (code, message) = match dialect {
-        Dialect::Anthropic => ("not_found_error", format!("model: {model}")),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            ("model_not_found", format!("The model `{model}` does not exist."))
-        }
-        Dialect::Gemini => ("NOT_FOUND", format!("models/{model} is not found.")),
-    };
-    Some(in_dialect(dialect, StatusCode::NOT_FOUND, code, &message))
+
+    pub fn in_dialect(&self, dialect: Dialect) -> HttpResponse {
+        let is_gemini = dialect == Dialect::Gemini;
+        let bad_request = if is_gemini { "INVALID_ARGUMENT" } else { "invalid_request_error" };
+        let (status, code, message) = match self {
+            Self::NotJson => (StatusCode::BAD_REQUEST, bad_request, "the body is not JSON".into()),
+            Self::NoModel => (StatusCode::BAD_REQUEST, bad_request, "model is missing".into()),
+            Self::NoSuchMethod => {
+                (StatusCode::BAD_REQUEST, bad_request, "the path names no known method".into())
+            }
+            Self::NoSuchModel(model) => {
+                let code = match dialect {
+                    Dialect::Anthropic => "not_found_error",
+                    Dialect::OpenAiChat | Dialect::OpenAiResponses => "model_not_found",
+                    Dialect::Gemini => "NOT_FOUND",
+                };
+                (StatusCode::NOT_FOUND, code, format!("the model {model} does not exist"))
+            }
+        };
+        in_dialect(dialect, status, code, &message)
+    }
 }
 
 fn in_dialect(dialect: Dialect, status: StatusCode, code: &str, message: &str) -> HttpResponse {

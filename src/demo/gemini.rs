@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::failure::Refusal;
 use super::prompt::{Found, Prompt, pieces, read_json, tokens_in};
 use super::stream::Script;
-use super::{Demo, doors, failure};
+use super::{Demo, doors};
 use crate::types::Dialect;
 
 /// `POST /{version}/models/{model}:{method}`, and the same under `publishers/google`
@@ -18,13 +19,13 @@ pub async fn call_model(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> Http
     let Some((model, method)) =
         path.split_once("/models/").and_then(|(_, call)| call.rsplit_once(':'))
     else {
-        return failure::bad_request(Dialect::Gemini, "the path names no model and method");
+        return Refusal::NoSuchMethod.in_dialect(Dialect::Gemini);
     };
     let Ok(body) = read_json(req.headers(), &body) else {
-        return failure::bad_request(Dialect::Gemini, "the body is not JSON");
+        return Refusal::NotJson.in_dialect(Dialect::Gemini);
     };
-    if let Some(refusal) = failure::missing_model(Dialect::Gemini, model) {
-        return refusal;
+    if let Some(refusal) = Refusal::of_model(model) {
+        return refusal.in_dialect(Dialect::Gemini);
     }
     let prompt = Prompt::new(&body, model, &find(&body));
     if method == "countTokens" {
@@ -40,7 +41,7 @@ pub async fn call_model(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> Http
         "generateContent" => HttpResponse::Ok().json(answer.whole()),
         "streamGenerateContent" if wants_sse(&req) => answer.sse_script().into_sse(delay),
         "streamGenerateContent" => answer.array_script().into_json(delay),
-        _ => failure::bad_request(Dialect::Gemini, "the method is not known here"),
+        _ => Refusal::NoSuchMethod.in_dialect(Dialect::Gemini),
     }
 }
 

@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::doors::Payer;
+use super::failure::Refusal;
 
 /// A compressed body may grow to this and no further.
 const DECODED_BODY_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -82,6 +83,16 @@ pub fn last_text(content: &Value) -> Option<&str> {
         Value::String(text) => Some(text),
         Value::Array(parts) => parts.iter().rev().find_map(|part| part["text"].as_str()),
         _ => None,
+    }
+}
+
+/// The body of a model call that names its model, with the model.
+pub fn read_call(headers: &HeaderMap, body: &[u8]) -> Result<(Value, String), Refusal> {
+    let body = read_json(headers, body).map_err(|_unreadable| Refusal::NotJson)?;
+    let model = body["model"].as_str().ok_or(Refusal::NoModel)?.to_owned();
+    match Refusal::of_model(&model) {
+        Some(refusal) => Err(refusal),
+        None => Ok((body, model)),
     }
 }
 

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::doors::Payer;
-use super::prompt::{Found, Prompt, last_text, pieces, read_json, tokens_in};
+use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
 use super::stream::{Script, named_event};
-use super::{Demo, doors, failure};
+use super::{Demo, doors};
 use crate::types::Dialect;
 
 /// A fixed moment: nobody reads it, and answers stay comparable.
@@ -15,19 +15,11 @@ const CREATED_AT: u64 = 1_795_000_000;
 
 /// `POST /v1/responses`
 pub async fn create_response(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> HttpResponse {
-    let Ok(body) = read_json(req.headers(), &body) else {
-        return failure::bad_request(Dialect::OpenAiResponses, "the body is not JSON");
+    let (body, model) = match read_call(req.headers(), &body) {
+        Ok(call) => call,
+        Err(refusal) => return refusal.in_dialect(Dialect::OpenAiResponses),
     };
-    let Some(model) = body["model"].as_str() else {
-        return failure::bad_request(
-            Dialect::OpenAiResponses,
-            "you must provide a model parameter",
-        );
-    };
-    if let Some(refusal) = failure::missing_model(Dialect::OpenAiResponses, model) {
-        return refusal;
-    }
-    let answer = Answer::to(&demo, &body, model, doors::payer_of(req.path()));
+    let answer = Answer::to(&demo, &body, &model, doors::payer_of(req.path()));
     if !answer.prompt.stream {
         return HttpResponse::Ok().json(answer.completed());
     }
@@ -115,7 +107,7 @@ impl Answer {
             {
                 data["output_index"] = json!(0);
             }
-            Event { is_piece: kind.ends_with(".delta"), data }
+            Event { is_piece: kind.rsplit('.').next() == Some("delta"), data }
         });
         numbered.collect()
     }

@@ -22,7 +22,7 @@ struct Counts {
     model_requests: ModelRequests,
     /// Where a key was shown that is not the one expected there: nothing, when all is well.
     foreign_keys: BTreeMap<String, u64>,
-    /// The WebSockets opened.
+    /// How many WebSocket connections were opened.
     sockets: u64,
     /// What clients asked for on their thread's WebSocket.
     thread_methods: BTreeMap<String, u64>,
