@@ -21,7 +21,7 @@ mod splice;
 mod sse;
 
 pub use decode::{Coding, DecodeError, decode_request};
-pub use gzip::{CorruptGzip, GzipRepair};
+pub use gzip::{CorruptGzip, GZIP_MAGIC, GzipRepair};
 pub use model::{ModelField, ModelFieldError, find_model};
 pub use rewrite::AnswerRewriter;
 pub use splice::replace_model;

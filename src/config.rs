@@ -87,8 +87,17 @@ pub struct Loaded {
 
 /// Reads and checks the configuration. Finds all problems, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let file = file::read(sources).map_err(|problem| ConfigError { problems: vec![problem] })?;
+    load_with(file, sources)
+}
+
+/// Like [`load`], with `text` in place of a file: for a configuration that a program writes.
+pub fn load_text(text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
+    load_with(Some((PathBuf::from("built-in configuration"), text.to_owned())), sources)
+}
+
+fn load_with(file: Option<(PathBuf, String)>, sources: &Sources) -> Result<Loaded, ConfigError> {
     let one = |problem| ConfigError { problems: vec![problem] };
-    let file = file::read(sources).map_err(one)?;
     let source = file.as_ref().map(|(path, _)| path.display().to_string());
     let mut places = Places::new(source);
     let (values, mut problems) = match &file {

@@ -28,7 +28,7 @@ use bytes::Bytes;
 use decoder::{Decoder, Step};
 
 /// RFC 1952, 2.3.1: two bytes of identification and the only method there is.
-const MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
+pub const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// The most decoded bytes in one piece.
 const PIECE: usize = 64 * 1024;
@@ -185,7 +185,7 @@ impl Held {
 
 /// `None` when too few bytes have come to tell.
 fn starts_with_magic(chunks: &VecDeque<Bytes>) -> Option<bool> {
-    let start = chunks.iter().flatten().zip(&MAGIC);
+    let start = chunks.iter().flatten().zip(&GZIP_MAGIC);
     let mut matched = 0;
     for (byte, expected) in start {
         if byte != expected {
@@ -193,5 +193,5 @@ fn starts_with_magic(chunks: &VecDeque<Bytes>) -> Option<bool> {
         }
         matched += 1;
     }
-    (matched == MAGIC.len()).then_some(true)
+    (matched == GZIP_MAGIC.len()).then_some(true)
 }

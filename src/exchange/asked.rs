@@ -72,7 +72,7 @@ fn decode(
     match decode_request(&codings.join(","), body, limit_bytes) {
         Ok(decoded) => Ok(Some(decoded)),
         Err(DecodeError::TooLarge { .. }) => Err(GatewayError::BodyTooLarge { limit_bytes }),
-        Err(error @ DecodeError::Unsupported { .. }) => {
+        Err(error @ DecodeError::Unsupported(_)) => {
             Err(GatewayError::UnsupportedEncoding(error.to_string()))
         }
         Err(error) => Err(GatewayError::BadBody(error.to_string())),
