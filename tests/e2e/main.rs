@@ -7,5 +7,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod guards;
 mod relay;
 mod support;

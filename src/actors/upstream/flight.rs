@@ -151,7 +151,8 @@ async fn send(
         .authority(request.origin.authority())
         .path_and_query(request.path_and_query.clone())
         .build()?;
-    let mut outgoing = client.request(request.method.clone(), uri);
+    // Without this awc asks for `identity` where the client did not say what it can read.
+    let mut outgoing = client.request(request.method.clone(), uri).no_decompress();
     *outgoing.headers_mut() = request.fields.clone();
     outgoing.send_body(request.body.clone()).await
 }
