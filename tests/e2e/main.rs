@@ -8,5 +8,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod guards;
+mod model_routes;
 mod relay;
 mod support;
