@@ -153,11 +153,10 @@ fn admit(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Result<A
             Guard::Loopback if policy.management_on_loopback_only => {
                 refuse(loopback::require_loopback(request.peer_addr()))?;
             }
-            Guard::Loopback => {}
             Guard::Cors if policy.cors.is_preflight(request.method(), request.headers()) => {
                 return Err(Halt::Preflight);
             }
-            Guard::Cors => {}
+            Guard::Loopback | Guard::Cors => {}
             Guard::Key => client = Some(admit_client(policy, door, request)?),
         }
     }

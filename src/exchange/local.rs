@@ -145,8 +145,11 @@ fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> Strin
         ModelCall::Gemini { version, model_at } => {
             // Vertex AI and the Gemini API name their versions and paths differently.
             let is_vertex = credential.family == Family::Vertex;
-            let (beta, models) =
-                if is_vertex { ("v1beta1", "publishers/google/models") } else { ("v1beta", "models") };
+            let (beta, models) = if is_vertex {
+                ("v1beta1", "publishers/google/models")
+            } else {
+                ("v1beta", "models")
+            };
             let version = if version == GeminiVersion::V1 { "v1" } else { beta };
             format!("{base}/{version}/{models}/{}", tail(model_at))
         }

@@ -6,6 +6,8 @@
 //! pass, but for events.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+#![expect(clippy::format_push_string, reason = "heads are built to be read, not to be fast")]
+#![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
 mod guards;
 mod model_routes;

@@ -129,9 +129,10 @@ async fn answers_arrive_byte_for_byte() {
     ];
     for (length, is_chunked, why) in cases {
         let body = binary(length);
-        let (framing, wire) = match is_chunked {
-            true => ("transfer-encoding: chunked".to_owned(), chunked(&body, 7001)),
-            false => (format!("content-length: {length}"), body.clone()),
+        let (framing, wire) = if is_chunked {
+            ("transfer-encoding: chunked".to_owned(), chunked(&body, 7001))
+        } else {
+            (format!("content-length: {length}"), body.clone())
         };
         let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");
         let upstream = upstream_saying([head.as_bytes(), &wire].concat(), false).await;

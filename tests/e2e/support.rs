@@ -19,10 +19,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for an event that must come.
 pub async fn expect<T>(event: impl Future<Output = T>, what: &str) -> T {
-    match tokio::time::timeout(PATIENCE, event).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited in vain: {what}"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, event).await;
+    outcome.unwrap_or_else(|_elapsed| panic!("waited in vain: {what}"))
 }
 
 /// One of the wire samples under `tests/fixtures`.

@@ -71,14 +71,12 @@ impl GatewayProcess {
     /// Waits for a log line that holds a text.
     pub fn log_line_with(&mut self, text: &str) -> String {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    self.seen.push(line.clone());
-                    if line.contains(text) {
-                        return line;
-                    }
-                }
-                Err(_) => panic!("no log line with {text}; the log:\n{}", self.seen.join("\n")),
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("no log line with {text}; the log:\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
             }
         }
     }
