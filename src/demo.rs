@@ -6,7 +6,7 @@
 //! like any other: the gateway reaches it over TCP and knows nothing about it.
 //!
 //! It distrusts the gateway: every request must show the key this upstream was started with, and
-//! no other ([`doors`]). What it has seen is told at [`SEEN_PATH`].
+//! no other. What it has seen is told at [`SEEN_PATH`].
 
 mod amp;
 mod anthropic;
