@@ -33,7 +33,8 @@ fn credential(family: Family, id: &str) -> Credential {
 
 /// A credential that serves what it lists: pairs of the provider's name and the client's.
 fn listing(family: Family, id: &str, models: &[(&str, &str)]) -> Credential {
-    let model = |(upstream, alias): &(&str, &str)| Model { name: name(upstream), alias: name(alias) };
+    let model =
+        |(upstream, alias): &(&str, &str)| Model { name: name(upstream), alias: name(alias) };
     Credential { models: models.iter().map(model).collect(), ..credential(family, id) }
 }
 
@@ -175,10 +176,8 @@ fn turns_are_counted_for_each_model() {
     // Counters are shared by hash, so not every pair of models is apart; most of these must be.
     let models: Vec<String> = (0..32).map(|n| format!("claude-{n}")).collect();
 
-    let first: Vec<String> = models
-        .iter()
-        .flat_map(|model| turns(&table, Dialect::Anthropic, model, 1))
-        .collect();
+    let first: Vec<String> =
+        models.iter().flat_map(|model| turns(&table, Dialect::Anthropic, model, 1)).collect();
 
     let with_a = first.iter().filter(|id| *id == "a").count();
     assert!(with_a > 20, "one counter for all models would give 16 of 32 to `a`, not {with_a}");
@@ -262,8 +261,9 @@ fn the_error_names_the_model_and_what_would_serve_it() {
     for (dialect, fallback, came_through_amp_door, says) in cases {
         let table = RouteTable::new(Vec::new(), fallback);
         let model = name("unknown-model");
-        let error =
-            table.plan(&ModelRequest { dialect, model: &model, came_through_amp_door }).unwrap_err();
+        let error = table
+            .plan(&ModelRequest { dialect, model: &model, came_through_amp_door })
+            .unwrap_err();
         let message = error.to_string();
         assert!(message.contains("`unknown-model`"), "{dialect} {fallback:?}: {message}");
         assert!(message.contains(says), "{dialect} {fallback:?}: {message}");
