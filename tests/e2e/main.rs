@@ -10,6 +10,7 @@
 #![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
 mod guards;
+mod dialects;
 mod model_routes;
 mod relay;
 mod support;

@@ -3,7 +3,9 @@
 
 use crate::support::{Response, SeenRequest, StubUpstream, TestGateway};
 
-const CLIENTS: &str = "api-keys: [{ name: alice, key: client-key-1 }, client-key-2]\n";
+/// Two clients, and no Amp server.
+const CLIENTS: &str = "api-keys: [{ name: alice, key: client-key-1 }, client-key-2]\n\
+                       ampcode: { upstream-url: '' }\n";
 
 /// What no gateway that parses and prints again would hand over as it came.
 const ODD_BODY: &str = "\r\n{ \"unknown\" : {\"b\":1, \"a\":[1.0,1e2 , 12345678901234567890123]},\t\
