@@ -9,8 +9,13 @@
 #![expect(clippy::format_push_string, reason = "heads are built to be read, not to be fast")]
 #![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
-mod guards;
+mod client_faults;
 mod dialects;
+mod drain;
+mod faults;
+mod guards;
+mod logs;
 mod model_routes;
 mod relay;
 mod support;
+mod websocket;

@@ -366,7 +366,6 @@ async fn every_dialect() -> (StubUpstream, TestGateway) {
     let origin = &stub.origin;
     let yaml = format!(
         "{CLIENTS}\
-         ampcode: {{ upstream-url: '' }}\n\
          claude-api-key: [{{ api-key: provider-key, base-url: '{origin}' }}]\n\
          openai-api-key: [{{ api-key: provider-key, base-url: '{origin}' }}]\n\
          gemini-api-key: [{{ api-key: provider-key, base-url: '{origin}' }}]\n"

@@ -69,9 +69,9 @@ impl Conversation {
         self.keep = false;
         let Self { reader, writer, state, .. } = self;
         state.resets.set(state.resets.get() + 1);
-        drop(reader);
         let _ = writer.as_ref().set_zero_linger();
-        drop(writer);
+        writer.forget(); // dropped, it would say an orderly goodbye first
+        drop(reader);
     }
 
     /// Waits until the gateway closes the connection.
