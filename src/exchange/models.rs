@@ -71,15 +71,21 @@ pub async fn list_models(
         })
         .collect();
     let theirs = ask_providers(handles, request, door, &unlisted).await;
-    let list = if theirs.is_empty() {
-        models_list(shape, &own)
-    } else {
-        merge_models_lists(shape, &own, &theirs).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a provider's model list cannot be read; left out");
-            models_list(shape, &own)
-        })
-    };
-    Ok(own_answer(request, list))
+    Ok(own_answer(request, merge(shape, &own, theirs)))
+}
+
+/// One list of all. One that cannot be read is left out: the others' models can be used all the same.
+fn merge(shape: ModelListShape, own: &[ListedModel<'_>], mut theirs: Vec<Bytes>) -> String {
+    while !theirs.is_empty() {
+        match merge_models_lists(shape, own, &theirs) {
+            Ok(list) => return list,
+            Err(unreadable) => {
+                tracing::warn!(cause = %unreadable, "a provider's model list cannot be read");
+                theirs.remove(unreadable.index);
+            }
+        }
+    }
+    models_list(shape, own)
 }
 
 fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {

@@ -12,10 +12,13 @@
 mod client_faults;
 mod dialects;
 mod drain;
+mod fallback;
 mod faults;
 mod guards;
 mod logs;
 mod model_routes;
+mod models;
 mod relay;
 mod support;
+mod tls;
 mod websocket;

@@ -10,7 +10,7 @@ pub use client::{Client, Response};
 pub use gateway::TestGateway;
 pub use process::GatewayProcess;
 pub use upstream::{Conversation, StubUpstream};
-pub use wire::{Fields, SeenRequest};
+pub use wire::SeenRequest;
 
 use std::time::Duration;
 

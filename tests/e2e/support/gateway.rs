@@ -13,8 +13,8 @@ use super::client::{Client, Response};
 /// A gateway that stops with the test.
 pub struct TestGateway {
     pub address: SocketAddr,
-    stop: mpsc::Sender<()>,
-    running: actix_rt::task::JoinHandle<std::io::Result<()>>,
+    /// Dropped with the test, and then the gateway stops.
+    _stop: mpsc::Sender<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -44,8 +44,8 @@ impl TestGateway {
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
         let address = gateway.addresses()[0];
         let (stop, stops) = mpsc::channel(2);
-        let running = actix_rt::spawn(gateway.run(stops));
-        Self { address, stop, running, _folder: folder }
+        actix_rt::spawn(gateway.run(stops));
+        Self { address, _stop: stop, _folder: folder }
     }
 
     /// A gateway between [`CLIENT_KEY`] and an Amp server at `origin`, with the team key `team-key`.
@@ -93,15 +93,5 @@ impl TestGateway {
 
     pub async fn post_json(&self, target: &str, body: impl AsRef<[u8]>) -> Response {
         self.request("POST", target, &[("content-type", "application/json")], body).await
-    }
-
-    /// Asks the gateway to stop; ask twice to end a drain.
-    pub async fn stop(&self) {
-        self.stop.send(()).await.unwrap();
-    }
-
-    /// Waits until it has stopped.
-    pub async fn stopped(self) {
-        super::expect(self.running, "the gateway to stop").await.unwrap().unwrap();
     }
 }

@@ -59,11 +59,6 @@ impl Conversation {
         self.say("0\r\n\r\n").await;
     }
 
-    /// Closes the connection after this answer instead of reading another request.
-    pub fn close(&mut self) {
-        self.keep = false;
-    }
-
     /// Ends the connection with a reset.
     pub fn reset(mut self) {
         self.keep = false;
@@ -94,7 +89,6 @@ type Answer = Pin<Box<dyn Future<Output = Option<Conversation>>>>;
 /// An upstream on a port of its own.
 pub struct StubUpstream {
     pub origin: String,
-    pub port: u16,
     state: Rc<State>,
     accepting: actix_rt::task::JoinHandle<()>,
 }
@@ -124,7 +118,7 @@ impl StubUpstream {
                 actix_rt::spawn(serve(stream, shared.clone(), answer.clone()));
             }
         });
-        Self { origin: format!("http://127.0.0.1:{port}"), port, state, accepting }
+        Self { origin: format!("http://127.0.0.1:{port}"), state, accepting }
     }
 
     /// Answers every request with the same whole answer.

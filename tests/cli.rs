@@ -1,0 +1,177 @@
+//! The program as a person at a terminal meets it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A folder of its own as home and working directory, so that no file of the machine is read.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ampgate"));
+        command.args(args).env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn terminate(mut child: Child) -> Option<i32> {
+    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn help_and_version_are_for_strangers() {
+    let desk = Desk::new();
+
+    let help = text(&desk.run(&["--help"]).stdout);
+    for word in ["serve", "check", "demo", "--config", "--host", "--port", "One gateway"] {
+        assert!(help.contains(word), "{word} is missing:\n{help}");
+    }
+    let version = text(&desk.run(&["--version"]).stdout);
+    assert_eq!(version.trim(), concat!("ampgate ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn check_prints_what_would_run_with_secrets_as_stars() {
+    let desk = Desk::new();
+    desk.write(
+        "ampgate.yaml",
+        "api-keys: [ { name: alice, key: client-secret-1 } ]\n\
+         ampcode: { upstream-api-key: team-secret-2 }\n\
+         claude-api-key: [ { api-key: provider-secret-3 } ]\n",
+    );
+
+    let output = desk.run(&["check"]);
+
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for word in ["alice", "https://ampcode.com", "https://api.anthropic.com", "port: 8317", "*****"]
+    {
+        assert!(shown.contains(word), "{word} is missing:\n{shown}");
+    }
+    for secret in ["client-secret-1", "team-secret-2", "provider-secret-3"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn check_fails_on_what_is_wrong_and_says_where_and_what_was_meant() {
+    let desk = Desk::new();
+    desk.write("ampgate.yaml", "prot: 8317\nampcode: { secret-ttl: soon }\n");
+
+    let output = desk.run(&["check"]);
+
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for word in ["ampgate.yaml", "prot", "`port`", "ampcode.secret-ttl"] {
+        assert!(told.contains(word), "{word} is missing:\n{told}");
+    }
+}
+
+#[test]
+fn a_configuration_file_that_is_named_must_be_there() {
+    let output = Desk::new().run(&["serve", "--config", "missing.yaml"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("missing.yaml"));
+}
+
+#[test]
+fn nobody_listens_openly_without_keys() {
+    let output = Desk::new().run(&["serve", "--host", "0.0.0.0", "--port", "0"]);
+
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("`api-keys`") && told.contains("0.0.0.0"), "{told}");
+}
+
+#[test]
+fn on_this_machine_alone_a_key_is_made_up_and_shown_once() {
+    let desk = Desk::new();
+    let mut child = desk
+        .command(&["--port", "0"]) // without a command: serve
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let key = lines.map_while(Result::ok).find(|line| line.trim().starts_with("ampgate-"));
+
+    assert!(key.is_some_and(|key| key.trim().len() > 60), "no key was shown");
+    assert_eq!(terminate(child), Some(0));
+}
+
+#[test]
+fn the_demo_needs_nothing_and_shows_who_answered() {
+    let desk = Desk::new();
+    let mut child = desk
+        .command(&["demo", "--port", "0", "--client-key", "demo-key"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+
+    let mut shown = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        let is_last = line.contains("Amp was not paid");
+        shown += &(line + "\n");
+        if is_last {
+            break;
+        }
+    }
+
+    for word in [
+        "curl -N http://127.0.0.1:",
+        "x-api-key: demo-key",
+        "x-ampgate-route: local",
+        "message_stop",
+    ] {
+        assert!(shown.contains(word), "{word} is missing:\n{shown}");
+    }
+    assert_eq!(terminate(child), Some(0));
+}
+
+#[test]
+fn a_probe_tells_life_from_death() {
+    let desk = Desk::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port.to_string();
+    assert_eq!(desk.run(&["probe", "--port", &port]).status.code(), Some(1));
+
+    let mut child = desk
+        .command(&["serve", "--port", &port])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The key is shown when the gateway listens.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+
+    assert_eq!(desk.run(&["probe", "--port", &port]).status.code(), Some(0));
+    assert_eq!(terminate(child), Some(0));
+}
