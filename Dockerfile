@@ -5,10 +5,7 @@ WORKDIR /build
 # The dependencies are a layer of their own: it is rebuilt when Cargo.lock changes, not when our
 # source does. A crate with nothing in it stands in for ours.
 COPY Cargo.toml Cargo.lock ./
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends build-essential=12.* \
-    && rm -rf /var/lib/apt/lists/* \
-    && mkdir src \
+RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
     && cargo build --release --locked \

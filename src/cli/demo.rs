@@ -47,6 +47,7 @@ pub(super) struct DemoUpstreamArgs {
 
 pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async {
+        let stops = stop_signals()?;
         let options = DemoOptions {
             provider_key: Some(PROVIDER_KEY.to_owned()),
             amp_key: Some(AMP_KEY.to_owned()),
@@ -65,8 +66,6 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
         let key = args.client_key.as_deref().or(gateway.generated_key()).unwrap_or_default();
         say(&welcome(address, key));
         let shown = (!args.no_call).then(|| actix_rt::spawn(call::show(address, key.to_owned())));
-        let stops =
-            stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let served = gateway.run(stops).await;
         if let Some(shown) = shown {
             shown.abort();
@@ -79,6 +78,7 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
 /// The embedded upstream alone, on the port that `--port` says.
 pub(super) fn run_upstream(sources: &Sources, args: &DemoUpstreamArgs) -> Result<(), Failure> {
     actix_rt::System::new().block_on(async {
+        let mut stops = stop_signals()?;
         let options = DemoOptions {
             port: sources.overrides.port.unwrap_or(0),
             provider_key: args.provider_key.clone(),
@@ -89,8 +89,6 @@ pub(super) fn run_upstream(sources: &Sources, args: &DemoUpstreamArgs) -> Result
             .await
             .map_err(|error| format!("cannot start the embedded upstream: {error}"))?;
         say(upstream.origin());
-        let mut stops =
-            stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
         stops.recv().await;
         upstream.stop().await;
         Ok(())

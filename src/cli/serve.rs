@@ -23,6 +23,8 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let amp_api_key = sources.environment.get(AMP_API_KEY).and_then(|key| ApiKey::parse(key).ok());
     let launch = Launch { settings: loaded.settings, amp_api_key, workers: workers() };
     actix_rt::System::new().block_on(async {
+        // Before anybody can know that we listen: a SIGTERM from then on must drain, not kill.
+        let stops = stop_signals()?;
         let gateway = Gateway::start(launch).await.map_err(|error| error.to_string())?;
         for address in gateway.addresses() {
             tracing::info!(%address, "listening");
@@ -32,8 +34,6 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
                 "No `api-keys` are configured, so this run has a key of its own:\n\n    {key}\n"
             ));
         }
-        let stops =
-            stop_signals().map_err(|error| format!("cannot listen for signals: {error}"))?;
         gateway.run(stops).await.map_err(|error| format!("server failed: {error}"))
     })
 }
@@ -60,10 +60,11 @@ pub(super) fn start_logging(log: &Log) -> Result<(), Failure> {
 }
 
 /// Each SIGTERM or SIGINT, as it comes.
-pub(super) fn stop_signals() -> std::io::Result<mpsc::Receiver<()>> {
+pub(super) fn stop_signals() -> Result<mpsc::Receiver<()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
     let (tell, told) = mpsc::channel(2);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
     actix_rt::spawn(async move {
         loop {
             tokio::select! {
