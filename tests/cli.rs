@@ -23,6 +23,8 @@ impl Desk {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ampgate"));
         command.args(args).env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
+        // Where a coverage run wants to be told what ran.
+        command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
         command.stdin(Stdio::null());
         command
     }

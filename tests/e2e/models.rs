@@ -294,3 +294,28 @@ async fn amp_is_not_asked_for_a_list_when_it_may_answer_nothing() {
     assert_eq!(one.status, 404);
     assert_eq!(amp.connections(), 0);
 }
+
+#[actix_web::test]
+async fn the_demo_lists_its_models_in_every_shape() {
+    let demo =
+        ampgate::demo::DemoUpstream::start(ampgate::demo::DemoOptions::default()).await.unwrap();
+    let origin = demo.origin();
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [client-key-1]\nampcode: {{ upstream-url: '' }}\n\
+         claude-api-key: [{{ api-key: k, base-url: '{origin}' }}]\n\
+         openai-api-key: [{{ api-key: k, base-url: '{origin}/v1' }}]\n\
+         gemini-api-key: [{{ api-key: k, base-url: '{origin}' }}]\n"
+    ))
+    .await;
+    let anthropic = [("anthropic-version", "2023-06-01")];
+    let cases: [(&str, &[(&str, &str)], &str); 3] = [
+        ("/v1/models", &[], "/data/0/id"),
+        ("/v1/models", &anthropic, "/data/0/display_name"),
+        ("/v1beta/models", &[], "/models/0/name"),
+    ];
+    for (target, fields, place) in cases {
+        let response = gateway.request("GET", target, fields, b"").await;
+        assert!(response.json().pointer(place).is_some(), "{target}: {}", response.text());
+    }
+    demo.stop().await;
+}

@@ -35,6 +35,8 @@ impl GatewayProcess {
             .args(["serve", "--host", "127.0.0.1", "--port", "0", "--config"])
             .arg(&file)
             .env_clear()
+            // Where a coverage run wants to be told what ran.
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("HOME", folder.path())
             .env("AMPGATE__LOG__FORMAT", "json")
             .stdin(Stdio::null())
