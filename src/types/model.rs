@@ -16,6 +16,24 @@ pub enum Dialect {
     Gemini,
 }
 
+impl Dialect {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A model as a client or a provider calls it. Never empty, no white space around it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelName(Arc<str>);
