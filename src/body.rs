@@ -5,6 +5,8 @@
 //! | `decode`  | request, buffered   | takes declared content codings off                        |
 //! | `model`   | request, buffered   | finds the model it names, and where                       |
 //! | `splice`  | request, buffered   | puts another model name there, copying nothing            |
+//! | `outline` | buffered            | says which JSON value stands where                        |
+//! | `edit`    | buffered            | sets and removes single JSON values, and nothing else     |
 //! | `gzip`    | response, streaming | decompresses what is gzip but does not say so             |
 //! | `rewrite` | response, streaming | puts the client's model name back                         |
 //! | `sse`     | response, streaming | remembers where a stream stands, for the day it breaks    |
@@ -14,15 +16,19 @@
 //! bring the two together.
 
 mod decode;
+mod edit;
 mod gzip;
 mod model;
+mod outline;
 mod rewrite;
 mod splice;
 mod sse;
 
 pub use decode::{Coding, DecodeError, decode_request};
+pub use edit::Edits;
 pub use gzip::{CorruptGzip, GZIP_MAGIC, GzipRepair};
 pub use model::{ModelField, ModelFieldError, find_model};
+pub use outline::{JsonPart, Member};
 pub use rewrite::AnswerRewriter;
 pub use splice::replace_model;
 pub use sse::SseTail;

@@ -6,7 +6,9 @@
 mod model;
 mod origin;
 mod secret;
+mod thinking;
 
 pub use model::{Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};
+pub use thinking::{Thinking, ThinkingLevel};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["types"],
     &["body", "config", "dialect", "drain", "error", "headers"],
-    &["door"],
+    &["adapt", "door"],
     &["actors", "telemetry"],
     &["exchange", "guard", "tunnel"],
     &["routes"],
