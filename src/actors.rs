@@ -14,20 +14,6 @@ pub mod local;
 pub mod router;
 pub mod secrets;
 pub mod upstream;
+mod worker;
 
-use std::sync::Arc;
-
-use crate::config::Settings;
-use crate::drain::Drain;
-use crate::types::Keyring;
-
-/// What a handler needs of the house; one for each worker, since [`upstream::Upstream`] stays there.
-#[derive(Clone, Debug)]
-pub struct Handles {
-    pub settings: Arc<Settings>,
-    pub keyring: Arc<Keyring>,
-    pub secrets: secrets::Secrets,
-    pub router: router::ProviderRouter,
-    pub upstream: upstream::Upstream,
-    pub drain: Drain,
-}
+pub use worker::{Handles, House, Worker};

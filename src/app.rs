@@ -1,6 +1,9 @@
-//! The composition root: starts the actors, stacks the guards, listens, drains.
+//! The composition root: starts the actors, stacks the guards, listens, reloads, drains.
 
 mod certificate;
+mod house;
+mod reload;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,24 +14,24 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tracing_actix_web::TracingLogger;
 
 pub use self::certificate::CertificateError;
-use self::certificate::server_config;
-use crate::actors::Handles;
-use crate::actors::clock::Clock;
-use crate::actors::router::{Fallbacks, ProviderRouter, RouteTable};
-use crate::actors::secrets::{KeySources, Secrets};
-use crate::actors::upstream::{
-    ConnectionLimits, Timeouts, TrustError, Upstream, UpstreamActor, UpstreamTls,
-};
-use crate::config::{Amp, Client, Fallback, Settings};
+pub use self::reload::{Reload, amp_api_key};
+
+use self::certificate::Shown;
+use self::house::{Plans, generated_client, key_for_nobody};
+use self::reload::Live;
+use crate::actors::Worker;
+use crate::actors::upstream::{TrustError, Upstream, UpstreamActor};
+use crate::config::Settings;
 use crate::drain::Drain;
-use crate::guard::{CorsPolicy, GuardPolicy, enforce};
+use crate::guard::enforce;
 use crate::routes;
 use crate::telemetry::{RequestSpan, record_request};
-use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
+use crate::types::ApiKey;
 
 /// Room for bursts of connections while the workers are busy.
 const BACKLOG: u32 = 8192;
@@ -45,6 +48,10 @@ const CLIENT_DISCONNECT: Duration = Duration::from_secs(1);
 
 /// After the drain time every stream is told to end; this is for the telling.
 const AFTER_DRAIN: Duration = Duration::from_secs(5);
+
+/// Longer than any drain time that can be configured: when draining ends is decided here, by a
+/// setting that a reload may have changed.
+const SERVER_SHUTDOWN: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +72,15 @@ pub enum StartError {
 }
 
 /// What a gateway starts from besides its settings.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Launch {
     pub settings: Settings,
     /// `AMP_API_KEY`.
     pub amp_api_key: Option<ApiKey>,
     /// Worker threads.
     pub workers: usize,
+    /// `None`: the settings stay as they are.
+    pub reload: Option<Reload>,
 }
 
 /// A gateway that listens.
@@ -79,52 +88,37 @@ pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
     generated_key: Option<String>,
+    live: Live,
     drain: Drain,
-    drain_timeout: Duration,
+    /// Follows the configuration; ends with the gateway.
+    following: Option<actix_rt::task::JoinHandle<()>>,
 }
 
 impl Gateway {
     /// Starts the actors and listens. Requests are answered from here on.
     #[expect(clippy::unused_async, reason = "only an actix system can run it: actors start here")]
     pub async fn start(launch: Launch) -> Result<Self, StartError> {
-        let Launch { mut settings, amp_api_key, workers } = launch;
-        let generated_key = ensure_client_key(&mut settings)?;
-        let tls = UpstreamTls::load(settings.tls.upstream_ca.as_deref())?;
-        let certificate = settings.tls.certificate.as_ref().map(server_config).transpose()?;
-
+        let Launch { mut settings, amp_api_key, workers, reload } = launch;
+        let generated_key = match settings.clients.is_empty() {
+            true => Some(key_for_nobody(&settings.listen)?),
+            false => None,
+        };
+        let generated = generated_key.as_deref().map(generated_client);
+        settings.clients.extend(generated.clone());
         let drain = Drain::default();
-        let clients = settings.clients.iter();
-        let keyring = Arc::new(Keyring::new(
-            clients.map(|client| (client.id.clone(), client.key.clone())).collect(),
-        ));
-        let policy = Arc::new(guard_policy(&settings, keyring.clone(), drain.clone()));
-        let secrets =
-            Secrets::start(key_sources(settings.amp.as_ref(), amp_api_key), Clock::system());
-        let table = RouteTable::new(settings.credentials.clone(), fallbacks(settings.amp.as_ref()));
-        let router = ProviderRouter::start(table);
-        let limits = ConnectionLimits::new(settings.limits.connections_per_upstream);
-        let timeouts =
-            Timeouts { connect: settings.timeouts.connect, idle: settings.timeouts.idle };
+        let plans = Plans::new(settings, amp_api_key, None)?;
+        let settings = plans.settings.clone();
+        let house = Arc::new(ArcSwap::from_pointee(plans.open(drain.clone())));
+        let upstream = Arc::new(ArcSwap::from_pointee(plans.upstream));
+        let certificate = plans.certificate.map(Shown::new);
 
-        let settings = Arc::new(settings);
-        let (listen, client_head) = (settings.listen.clone(), settings.timeouts.client_head);
-        let drain_timeout = settings.timeouts.drain;
-        let draining = drain.clone();
+        let (workers_house, workers_upstream) = (house.clone(), upstream.clone());
         let server = HttpServer::new(move || {
             // Runs on each worker, so the actor lives on the worker's own arbiter.
-            let upstream = UpstreamActor::new(tls.clone(), timeouts, limits.clone());
-            let handles = Handles {
-                settings: settings.clone(),
-                keyring: keyring.clone(),
-                secrets: secrets.clone(),
-                router: router.clone(),
-                upstream: Upstream::start(upstream),
-                drain: draining.clone(),
-            };
+            let upstream = Upstream::start(UpstreamActor::new(workers_upstream.clone()));
             // The last `wrap` runs first: span, record, guards, route.
             App::new()
-                .app_data(Rc::new(handles))
-                .app_data(policy.clone())
+                .app_data(Rc::new(Worker::new(workers_house.clone(), upstream)))
                 .wrap(from_fn(enforce))
                 .wrap(from_fn(record_request))
                 .wrap(TracingLogger::<RequestSpan>::new())
@@ -134,25 +128,29 @@ impl Gateway {
         .backlog(BACKLOG)
         .max_connections(MAX_CONNECTIONS)
         .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(client_head)
+        .client_request_timeout(settings.timeouts.client_head)
         .client_disconnect_timeout(CLIENT_DISCONNECT)
         // Without this a client that leaves before the head of its answer is never noticed, and the
         // provider goes on generating what nobody will read.
         .h1_allow_half_closed(false)
-        .shutdown_timeout((drain_timeout + AFTER_DRAIN).as_secs())
+        .shutdown_timeout(SERVER_SHUTDOWN.as_secs())
         .disable_signals();
 
+        let listen = &settings.listen;
         let bound = (bind_host(&listen.host), listen.port);
-        let server = match certificate {
-            Some(config) => server.bind_rustls_0_23(bound, config),
+        let server = match &certificate {
+            Some(shown) => server.bind_rustls_0_23(bound, shown.server_config()?),
             None => server.bind(bound),
         }
         .map_err(|cause| {
-            let (host, port) = (listen.host, listen.port);
+            let (host, port) = (listen.host.clone(), listen.port);
             StartError::Listen { host, port, cause }
         })?;
         let addresses = server.addrs();
-        Ok(Self { server: server.run(), addresses, generated_key, drain, drain_timeout })
+        let live = Live { house, upstream, certificate, generated };
+        let following = reload
+            .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
+        Ok(Self { server: server.run(), addresses, generated_key, live, drain, following })
     }
 
     /// Where we listen; with port 0 the port that the system chose.
@@ -171,13 +169,17 @@ impl Gateway {
     /// requests and streams finish within `timeouts.drain`, and ends what is left. A second request
     /// to stop ends the drain at once.
     pub async fn run(self, mut stops: mpsc::Receiver<()>) -> io::Result<()> {
-        let Self { server, drain, drain_timeout, .. } = self;
+        let Self { server, live, drain, following, .. } = self;
         let handle = server.handle();
         let mut server = actix_rt::spawn(server);
         tokio::select! {
             ended = &mut server => return ended.unwrap_or_else(|panic| Err(io::Error::other(panic))),
             _ = stops.recv() => {}
         }
+        if let Some(following) = following {
+            following.abort();
+        }
+        let drain_timeout = live.house.load().settings.timeouts.drain;
         tracing::info!(timeout = %humantime::format_duration(drain_timeout), "draining");
         drain.begin();
         let mut stopped = std::pin::pin!(handle.stop(true));
@@ -192,31 +194,15 @@ impl Gateway {
             () = time_is_up => {
                 tracing::warn!("drain time is up; ending what still runs");
                 drain.finish();
-                stopped.await;
+                if tokio::time::timeout(AFTER_DRAIN, stopped).await.is_err() {
+                    // Clients that do not even read their ending are not waited for.
+                    handle.stop(false).await;
+                }
             }
         }
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-/// Without any key the gateway would serve everybody who reaches it. On this machine alone that is
-/// a mistake we can mend with a key of our own; on a network it is not.
-fn ensure_client_key(settings: &mut Settings) -> Result<Option<String>, StartError> {
-    /// As many bits as the hash that keys are compared by.
-    const KEY_BYTES: usize = 32;
-    if !settings.clients.is_empty() {
-        return Ok(None);
-    }
-    if !settings.listen.is_loopback() {
-        return Err(StartError::OpenWithoutKeys { host: settings.listen.host.clone() });
-    }
-    let mut random = [0; KEY_BYTES];
-    getrandom::fill(&mut random).map_err(StartError::Random)?;
-    let key = random.iter().fold("ampgate-".to_owned(), |key, byte| key + &format!("{byte:02x}"));
-    let client_key = ClientKey::parse(&key).expect("the key just made is not empty");
-    settings.clients.push(Client { id: ClientId::new("generated"), key: client_key });
-    Ok(Some(key))
 }
 
 /// An empty host means every interface, as in CLIProxyAPI; the IPv6 wildcard takes IPv4 as well.
@@ -230,36 +216,4 @@ fn bind_host(host: &str) -> &str {
 
 fn ipv6_is_available() -> bool {
     std::net::TcpListener::bind("[::]:0").is_ok()
-}
-
-fn guard_policy(settings: &Settings, keyring: Arc<Keyring>, drain: Drain) -> GuardPolicy {
-    let amp = settings.amp.as_ref();
-    GuardPolicy {
-        keyring,
-        amp: amp.map(|amp| amp.origin.clone()),
-        management_on_loopback_only: amp.is_some_and(|amp| amp.restrict_management_to_localhost),
-        cors: CorsPolicy::new(&settings.cors.allowed_origins),
-        header_limit_bytes: settings.limits.header_bytes,
-        drain,
-    }
-}
-
-fn key_sources(amp: Option<&Amp>, environment: Option<ApiKey>) -> KeySources {
-    let Some(amp) = amp else { return KeySources::default() };
-    KeySources {
-        per_client: amp.per_client.clone(),
-        configured: amp.upstream_key.clone(),
-        environment,
-        file: amp.secrets_file.clone(),
-        url: amp.url.clone(),
-        ttl: amp.secret_ttl,
-    }
-}
-
-fn fallbacks(amp: Option<&Amp>) -> Fallbacks {
-    match amp.map(|amp| amp.fallback) {
-        None => Fallbacks::Impossible,
-        Some(Fallback::Never) => Fallbacks::Forbidden,
-        Some(Fallback::Unconfigured | Fallback::OnFailure) => Fallbacks::ToAmp,
-    }
 }

@@ -44,6 +44,11 @@ pub enum GatewayError {
     UnsupportedEncoding(String),
     #[error("no provider serves model `{model}`: {hint}")]
     ModelNotServed { model: ModelName, hint: &'static str },
+    #[error(
+        "every credential for model `{model}` is resting: provider `{provider}` may be asked again in \
+         {seconds} s"
+    )]
+    AllResting { model: ModelName, provider: ProviderName, seconds: u64 },
     #[error("no provider for this call is configured: {hint}")]
     NoProvider { hint: &'static str },
     #[error("WebSocket is not served here: use HTTP on the same path")]
@@ -92,6 +97,7 @@ impl GatewayError {
                 ("unsupported_encoding", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
             Self::ModelNotServed { .. } => ("model_not_served", StatusCode::NOT_FOUND),
+            Self::AllResting { .. } => ("model_cooldown", StatusCode::TOO_MANY_REQUESTS),
             Self::NoProvider { .. } => ("no_provider", StatusCode::NOT_FOUND),
             Self::WebSocketNotServed => ("websocket_not_served", StatusCode::UPGRADE_REQUIRED),
             Self::UpstreamUnreachable { .. } => ("upstream_unreachable", StatusCode::BAD_GATEWAY),

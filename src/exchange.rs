@@ -5,33 +5,35 @@
 //! one of the team's providers or, when none serves the model, to Amp; [`list_models`] tells what can
 //! be asked for.
 
+mod ahead;
 mod amp;
 mod answer;
 mod asked;
+mod attempts;
+mod call;
 mod incoming;
+mod judged;
 mod local;
 mod models;
 mod stream;
 
-use std::rc::Rc;
-
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
 
 pub use answer::from_upstream as answer_refusal;
 pub use answer::{Answering, ModelAnswer};
 pub use models::list_models;
 
 use self::asked::Asked;
+use self::call::Call;
 use self::incoming::{collect_body, streamed_body};
 use crate::actors::Handles;
-use crate::actors::router::{LocalPlan, ModelRequest, RoutePlan};
 use crate::actors::upstream::{OutgoingRequest, RequestBody, UpstreamFailure};
-use crate::door::{Entrance, ModelDoor};
+use crate::adapt::session_key;
+use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
-use crate::types::{ClientId, Dialect};
+use crate::types::ClientId;
 
 /// Takes a request to the Amp server as it is. `client` is whose key was shown; behind a door
 /// without a key guard it is `None`, and then no key of ours goes along.
@@ -45,7 +47,7 @@ pub async fn relay(
     let outgoing = amp_request(handles, request, client, body).await?;
     let upstream = handles.upstream.send(outgoing).await?;
     let answering = Answering::relayed(request, handles.drain.clone());
-    Ok(answer::from_upstream(upstream, answering).await)
+    Ok(answer::from_upstream(upstream.into(), answering).await)
 }
 
 /// A request to the Amp server, ready to be sent: the client's credentials out, the team's key in.
@@ -78,66 +80,14 @@ pub async fn model_call(
 ) -> Result<HttpResponse, UpstreamFailure> {
     let settings = &handles.settings;
     let record = RequestRecord::of(request);
-    let dialect = door.dialect();
-
-    // Collected, because the model decides where the body goes; bounded by `limits.request-body`.
+    // Collected, because the model decides where the body goes, and because a call that failed is
+    // made again elsewhere; bounded by `limits.request-body`.
     let body = collect_body(request, payload, settings.limits.request_body, settings.timeouts.idle)
         .await?;
     let asked = Asked::parse(request, door.call, &body, settings.limits.request_body)?;
     record.asks_for(asked.model.clone());
-
-    let came_through_amp_door = matches!(door.entrance, Entrance::AmpProvider(_));
-    let plan = handles.router.plan(&ModelRequest {
-        dialect,
-        model: &asked.model,
-        came_through_amp_door,
-    })?;
-    match plan {
-        RoutePlan::Local(plan) => {
-            let answering = local_answering(handles, request, &record, dialect, &plan, &asked);
-            let outgoing =
-                local::call(&plan, request, door.call, asked, body, settings.timeouts.first_byte)?;
-            let upstream = handles.upstream.send(outgoing).await?;
-            handles.router.report(&plan, upstream.status);
-            Ok(answer::from_upstream(upstream, answering).await)
-        }
-        RoutePlan::Amp => call_amp(handles, request, &record, dialect, client, body).await,
-    }
-}
-
-fn local_answering(
-    handles: &Handles,
-    request: &HttpRequest,
-    record: &Rc<RequestRecord>,
-    dialect: Dialect,
-    plan: &LocalPlan,
-    asked: &Asked,
-) -> Answering {
-    let provider = plan.credential().provider.clone();
-    record.takes(Route::Local);
-    record.is_answered_by(provider.clone());
-    let client_model = plan.upstream_model.is_some().then(|| asked.model.clone());
-    let model = ModelAnswer { dialect, route: Route::Local, provider, client_model };
-    Answering::modelled(request, handles.drain.clone(), model)
-}
-
-/// The fallback: the same path and body, byte for byte, and every field, to the Amp server.
-async fn call_amp(
-    handles: &Handles,
-    request: &HttpRequest,
-    record: &RequestRecord,
-    dialect: Dialect,
-    client: Option<&ClientId>,
-    body: Bytes,
-) -> Result<HttpResponse, UpstreamFailure> {
-    record.takes(Route::Amp);
-    let mut outgoing = amp_request(handles, request, client, RequestBody::buffered(body)).await?;
-    outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
-    let provider = outgoing.provider.clone();
-    let upstream = handles.upstream.send(outgoing).await?;
-    let model = ModelAnswer { dialect, route: Route::Amp, provider, client_model: None };
-    let answering = Answering::modelled(request, handles.drain.clone(), model);
-    Ok(answer::from_upstream(upstream, answering).await)
+    let dialect = door.dialect();
+    attempts::answer(&Call { handles, request, record, door, dialect, client, body, asked }).await
 }
 
 /// The handshake for a WebSocket of the Responses API, to an OpenAI credential of ours.
@@ -147,13 +97,15 @@ pub fn responses_handshake(
     door: ModelDoor,
 ) -> Result<(OutgoingRequest, Answering), UpstreamFailure> {
     let dialect = door.dialect();
-    let plan = handles.router.any_speaking(dialect).ok_or(GatewayError::WebSocketNotServed)?;
+    let session = || session_key(request.headers(), dialect, b"");
+    let plan = handles.router.choose_for_socket(dialect, session);
+    let plan = plan.ok_or(GatewayError::WebSocketNotServed)?;
     let provider = plan.credential().provider.clone();
     let record = RequestRecord::of(request);
     record.takes(Route::Local);
-    record.is_answered_by(provider.clone());
+    record.tries(provider.clone(), &plan.credential().id);
     let outgoing =
         local::handshake(&plan, request, door.call, handles.settings.timeouts.first_byte)?;
-    let model = ModelAnswer { dialect, route: Route::Local, provider, client_model: None };
+    let model = ModelAnswer::plain(dialect, Route::Local, provider);
     Ok((outgoing, Answering::modelled(request, handles.drain.clone(), model)))
 }

@@ -11,7 +11,6 @@ mod key;
 mod loopback;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -20,27 +19,15 @@ use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 
-pub use cors::CorsPolicy;
 pub use key::is_browser_page;
 
+use self::cors::CorsPolicy;
+use crate::actors::{Handles, Worker};
 use crate::door::{Door, Guard, Nowhere, error_response};
-use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::headers::without_credentials;
 use crate::telemetry::RequestRecord;
 use crate::types::{ClientId, Keyring, Origin};
-
-/// What the guards compare a request with; one for the process.
-#[derive(Debug)]
-pub struct GuardPolicy {
-    pub keyring: Arc<Keyring>,
-    /// Where browsers are sent to sign in; `None` when no Amp server is configured.
-    pub amp: Option<Origin>,
-    pub management_on_loopback_only: bool,
-    pub cors: CorsPolicy,
-    pub header_limit_bytes: usize,
-    pub drain: Drain,
-}
 
 /// What the guards found out, for the handlers behind them.
 #[derive(Clone, Debug)]
@@ -48,14 +35,15 @@ pub struct Admitted {
     pub door: Door,
     /// Whose key it was; `None` behind a door without a key guard, where no key may be put in.
     pub client: Option<ClientId>,
+    /// The state of the house in which the request passed; it is answered in the same.
+    pub handles: Rc<Handles>,
 }
 
 impl Admitted {
-    /// What [`enforce`] put into a request. A handler without it stands behind no guard: nowhere.
+    /// What [`enforce`] put into a request; a handler that finds none stands behind no guard.
     #[must_use]
-    pub fn of(request: &impl actix_web::HttpMessage) -> Self {
-        let found = request.extensions().get::<Self>().cloned();
-        found.unwrap_or(Self { door: Door::Nowhere(Nowhere::UnknownPath), client: None })
+    pub fn of(request: &impl actix_web::HttpMessage) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
     }
 }
 
@@ -73,9 +61,8 @@ pub async fn enforce(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
-    let policy = request.app_data::<Arc<GuardPolicy>>().cloned();
-    let Some(policy) = policy else {
-        // Without a policy nothing can be checked, so nothing may pass.
+    let Some(handles) = request.app_data::<Rc<Worker>>().map(|worker| worker.handles()) else {
+        // Without a configuration nothing can be checked, so nothing may pass.
         return Ok(request
             .into_response(HttpResponse::InternalServerError())
             .map_into_right_body());
@@ -83,12 +70,12 @@ pub async fn enforce(
     let door = Door::of(request.method(), request.path());
     let record = RequestRecord::of(&request);
     record.enters(door.name());
-    match admit(&policy, door, &request) {
+    match admit(&handles, door, &request) {
         Ok(admitted) => {
             if let Some(client) = &admitted.client {
                 record.is_from(client.clone());
             }
-            let origin = readable_by(&policy, door, &request);
+            let origin = readable_by(&handles, door, &request);
             request.extensions_mut().insert(admitted);
             let mut response = next.call(request).await?;
             if let Some(origin) = origin {
@@ -97,7 +84,7 @@ pub async fn enforce(
             Ok(response.map_into_left_body())
         }
         Err(halt) => {
-            let response = answer(&halt, &policy, door, &record, &request);
+            let response = answer(&halt, &handles, door, &record, &request);
             Ok(request.into_response(response).map_into_right_body())
         }
     }
@@ -105,7 +92,7 @@ pub async fn enforce(
 
 fn answer(
     halt: &Halt,
-    policy: &GuardPolicy,
+    handles: &Rc<Handles>,
     door: Door,
     record: &Rc<RequestRecord>,
     request: &ServiceRequest,
@@ -115,7 +102,7 @@ fn answer(
             record.fails_with(error.code());
             let mut response = error_response(&door, error, record.id());
             // A refusal that a page may not read looks like a network failure to its user.
-            if let Some(origin) = readable_by(policy, door, request) {
+            if let Some(origin) = readable_by(handles, door, request) {
                 cors::grant(response.headers_mut(), origin);
             }
             response
@@ -123,44 +110,52 @@ fn answer(
         Halt::SignIn(location) => HttpResponse::build(StatusCode::FOUND)
             .insert_header((header::LOCATION, location.as_str()))
             .finish(),
-        Halt::Preflight => policy.cors.preflight_answer(request.headers()),
+        Halt::Preflight => cors_of(handles).preflight_answer(request.headers()),
     }
 }
 
-/// The origin whose pages may read the answer behind this door, when one asks.
-fn readable_by(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Option<HeaderValue> {
-    let may_be_read = guards_of(door, request.method()).contains(&Guard::Cors);
-    may_be_read.then(|| policy.cors.granted_origin(request.headers()))?
+fn cors_of(handles: &Handles) -> CorsPolicy<'_> {
+    CorsPolicy(&handles.settings.cors.allowed_origins)
 }
 
-fn admit(policy: &GuardPolicy, door: Door, request: &ServiceRequest) -> Result<Admitted, Halt> {
+fn management_is_local(handles: &Handles) -> bool {
+    handles.settings.amp.as_ref().is_some_and(|amp| amp.restrict_management_to_localhost)
+}
+
+/// The origin whose pages may read the answer behind this door, when one asks.
+fn readable_by(handles: &Rc<Handles>, door: Door, request: &ServiceRequest) -> Option<HeaderValue> {
+    let may_be_read = guards_of(door, request.method()).contains(&Guard::Cors);
+    may_be_read.then(|| cors_of(handles).granted_origin(request.headers()))?
+}
+
+fn admit(handles: &Rc<Handles>, door: Door, request: &ServiceRequest) -> Result<Admitted, Halt> {
     let refuse = |outcome: Result<(), GatewayError>| outcome.map_err(Halt::Refuse);
     refuse(framing::require_unambiguous(request.headers()))?;
-    refuse(framing::require_small_head(request.headers(), policy.header_limit_bytes))?;
-    if policy.drain.has_begun() && !matches!(door, Door::Probe(_)) {
+    refuse(framing::require_small_head(request.headers(), handles.settings.limits.header_bytes))?;
+    if handles.drain.has_begun() && !matches!(door, Door::Probe(_)) {
         return Err(Halt::Refuse(GatewayError::Draining));
     }
     let mut client = None;
     for guard in guards_of(door, request.method()) {
         match guard {
-            Guard::AmpAvailable => refuse(match policy.amp {
+            Guard::AmpAvailable => refuse(match handles.settings.amp {
                 Some(_) => Ok(()),
                 None => Err(GatewayError::AmpUnavailable),
             })?,
             Guard::CrossOrigin => {
                 refuse(cross_origin::require_same_site(request.method(), request.headers()))?;
             }
-            Guard::Loopback if policy.management_on_loopback_only => {
+            Guard::Loopback if management_is_local(handles) => {
                 refuse(loopback::require_loopback(request.peer_addr()))?;
             }
-            Guard::Cors if policy.cors.is_preflight(request.method(), request.headers()) => {
+            Guard::Cors if cors_of(handles).is_preflight(request.method(), request.headers()) => {
                 return Err(Halt::Preflight);
             }
             Guard::Loopback | Guard::Cors => {}
-            Guard::Key => client = Some(admit_client(policy, door, request)?),
+            Guard::Key => client = Some(admit_client(handles, door, request)?),
         }
     }
-    Ok(Admitted { door, client })
+    Ok(Admitted { door, client, handles: handles.clone() })
 }
 
 /// A preflight of a direct route has no door of its own: its method is `OPTIONS`, its path decides.
@@ -172,16 +167,17 @@ fn guards_of(door: Door, method: &Method) -> &'static [Guard] {
 }
 
 fn admit_client(
-    policy: &GuardPolicy,
+    handles: &Rc<Handles>,
     door: Door,
     request: &ServiceRequest,
 ) -> Result<ClientId, Halt> {
-    match key::identify(&policy.keyring, request.headers(), request.uri().query()) {
+    match key::identify(&handles.keyring, request.headers(), request.uri().query()) {
         key::Identity::Known(client) => Ok(client),
         key::Identity::Anonymous if door == Door::Page && is_browser_page(request.head()) => {
-            match &policy.amp {
+            match &handles.settings.amp {
                 Some(amp) => {
-                    Err(Halt::SignIn(sign_in_location(amp, request.uri(), &policy.keyring)))
+                    let keyring = &handles.keyring;
+                    Err(Halt::SignIn(sign_in_location(&amp.origin, request.uri(), keyring)))
                 }
                 None => Err(Halt::Refuse(GatewayError::AmpUnavailable)),
             }

@@ -24,7 +24,7 @@ use std::collections::HashSet;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
-pub use beta::strip_long_context;
+pub use beta::{asks_for_long_context, strip_long_context};
 pub use credential::presented_keys;
 pub use query::without_credentials;
 pub use request::{ForUpstream, UpstreamCredential};

@@ -4,10 +4,12 @@
 //! a request through them.
 
 pub mod actors;
+pub mod adapt;
 pub mod app;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod counters;
 pub mod demo;
 pub mod dialect;
 pub mod door;

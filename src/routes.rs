@@ -1,7 +1,5 @@
 //! Every door and what answers behind it.
 
-use std::rc::Rc;
-
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -19,12 +17,12 @@ use crate::tunnel;
 
 /// Answers a request that has passed its guards.
 pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let admitted = Admitted::of(&request);
     let record = RequestRecord::of(&request);
-    let outcome = match request.app_data::<Rc<Handles>>().cloned() {
-        Some(handles) => route(&handles, &request, payload, &admitted).await,
-        None => Err(GatewayError::Internal.into()),
+    let Some(admitted) = Admitted::of(&request) else {
+        // Nothing may be answered that no guard has seen.
+        return HttpResponse::InternalServerError().finish();
     };
+    let outcome = route(&admitted.handles, &request, payload, &admitted).await;
     outcome.unwrap_or_else(|UpstreamFailure { error, cause }| {
         record.fails_with(error.code());
         if error.status().is_server_error() {

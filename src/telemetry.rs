@@ -9,4 +9,4 @@ mod subscriber;
 
 pub use record::{RequestRecord, Route, record_request};
 pub use root_span::RequestSpan;
-pub use subscriber::{LogStyle, init};
+pub use subscriber::{LogControl, LogStyle, init};

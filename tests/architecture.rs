@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// never from its own.
 const FLOORS: &[&[&str]] = &[
     &["types"],
-    &["body", "config", "dialect", "drain", "error", "headers"],
+    &["body", "config", "counters", "dialect", "drain", "error", "headers"],
     &["adapt", "door"],
     &["actors", "telemetry"],
     &["exchange", "guard", "tunnel"],

@@ -1,145 +1,305 @@
 //! Who answers a model call.
 //!
-//! The actor owns the table of credentials and their state, and alone writes it. Handlers decide from
-//! a published snapshot, without a hop; they report what came of a call only when it changes what is
-//! known of a credential, for a message to another thread costs more than a whole decision.
+//! The actor owns the table of credentials and what is known of them, and alone writes it. Handlers
+//! decide from a published snapshot, without a hop; they report what came of a call only when it
+//! changes what is known, for a message to another thread costs more than a whole decision.
+//!
+//! - `table`: which credentials serve a model; mappings.
+//! - `pick`: which of them answers now.
+//! - `cooldown`: which of them rest, and for how long.
+//! - `affinity`: which of them a conversation is with.
 
+mod actor;
+mod affinity;
+mod cooldown;
+mod offers;
+mod pick;
+mod plan;
+mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Context, Handler, Message};
-use actix_web::http::StatusCode;
+use actix::{Actor as _, Addr};
 use arc_swap::ArcSwap;
 
-pub use table::{Fallbacks, LocalPlan, ModelRequest, RoutePlan, RouteTable};
+pub use plan::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest, RestingProvider};
+pub use table::{Fallbacks, Rules};
 
-use self::table::Member;
-use crate::config::Credential;
+use self::actor::{
+    Bind, ProviderRouterActor, Reload, ReportFailure, ReportNoLongContext, ReportSuccess, Settle,
+};
+use self::affinity::{Affinity, Conversation};
+use self::cooldown::{Cooldowns, MemberId};
+use self::pick::{Picked, Situation, pick};
+use self::snapshot::{Shared, Snapshot, TURNS};
+use self::table::{Candidate, CandidateRoute, RouteTable};
+use super::clock::Clock;
+use crate::config::{Credential, Routing};
+use crate::dialect::{SessionKey, Trouble};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName};
 
-/// Reports of many calls that fail at once: they are small, and none may be lost.
-const MAILBOX_CAPACITY: usize = 4096;
+/// A WebSocket handshake names no model; this stands for all of them.
+const SOCKET: &str = "websocket";
 
-/// What a provider's answer says of the credential it was asked with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// 401, 403: the key is wrong or may not do this.
-    Refused,
-    /// 402: the account is not paid.
-    Unpaid,
-    /// 429: the account is over its limit.
-    Limited,
-}
-
-impl Trouble {
-    /// `None`: the answer says nothing against the credential.
-    #[must_use]
-    pub fn of(status: StatusCode) -> Option<Self> {
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(Self::Refused),
-            StatusCode::PAYMENT_REQUIRED => Some(Self::Unpaid),
-            StatusCode::TOO_MANY_REQUESTS => Some(Self::Limited),
-            _ => None,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Unpaid => "unpaid",
-            Self::Limited => "limited",
-        }
-    }
-}
-
-/// Tells that a credential is in trouble, or out of it.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-struct ReportOutcome {
-    member: Arc<Member>,
-    trouble: Option<Trouble>,
-}
-
-/// Owns the table of credentials and what is known of them.
-#[derive(Debug)]
-pub struct ProviderRouterActor;
-
-impl Actor for ProviderRouterActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-    }
-}
-
-impl Handler<ReportOutcome> for ProviderRouterActor {
-    type Result = ();
-
-    /// Logs the change, once: a key that fails for every request is one line, not thousands.
-    fn handle(&mut self, report: ReportOutcome, _: &mut Self::Context) {
-        let ReportOutcome { member, trouble } = report;
-        let was_troubled = member.troubled.swap(trouble.is_some(), Ordering::Relaxed);
-        let credential = member.credential.id.as_str();
-        match trouble {
-            Some(trouble) if !was_troubled => {
-                let trouble = trouble.as_str();
-                tracing::warn!(credential, trouble, "provider turned a credential down");
-            }
-            None if was_troubled => {
-                tracing::info!(credential, "provider takes the credential again");
-            }
-            _ => {}
-        }
-    }
+/// What routing is configured with.
+#[derive(Clone, Debug)]
+pub struct RouterSettings {
+    pub credentials: Vec<Credential>,
+    pub rules: Rules,
+    pub routing: Routing,
+    /// Failures put no credential aside, unless a credential says otherwise.
+    pub disable_cooling: bool,
 }
 
 /// What the rest of the gateway holds instead of the actor's address.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProviderRouter {
-    table: Arc<ArcSwap<RouteTable>>,
+    shared: Arc<Shared>,
     actor: Addr<ProviderRouterActor>,
+    clock: Clock,
+}
+
+impl fmt::Debug for ProviderRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProviderRouter")
+    }
 }
 
 impl ProviderRouter {
     /// Starts the actor on the current arbiter.
     #[must_use]
-    pub fn start(table: RouteTable) -> Self {
-        let actor = ProviderRouterActor.start();
-        Self { table: Arc::new(ArcSwap::from_pointee(table)), actor }
+    pub fn start(settings: RouterSettings, clock: Clock) -> Self {
+        let RouterSettings { credentials, rules, routing, disable_cooling } = settings;
+        let mut next_id = 0;
+        let table = RouteTable::new(credentials, rules, None, || {
+            next_id += 1;
+            MemberId(next_id)
+        });
+        let snapshot = Snapshot {
+            table: Arc::new(table),
+            routing,
+            disable_cooling,
+            cooldowns: Cooldowns::default(),
+            refused_long_context: HashSet::new(),
+        };
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            affinity: Affinity::new(clock.now()),
+            turns: [const { AtomicUsize::new(0) }; TURNS],
+        });
+        let actor =
+            ProviderRouterActor { shared: shared.clone(), clock: clock.clone(), next_id }.start();
+        Self { shared, actor, clock }
     }
 
-    /// Decides who answers a model call.
-    pub fn plan(&self, request: &ModelRequest<'_>) -> Result<RoutePlan, GatewayError> {
-        self.table.load().plan(request)
+    /// Decides who answers a model call now. `session` is asked for only when it matters.
+    pub fn choose(
+        &self,
+        request: &ModelRequest<'_>,
+        attempts: &Attempts,
+        session: impl FnOnce() -> Option<SessionKey>,
+    ) -> Result<Choice, GatewayError> {
+        let snapshot = self.shared.snapshot.load();
+        let table = &snapshot.table;
+        let Some(candidates) = table.candidates(request.dialect, request.model) else {
+            let may_ask_amp =
+                matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
+            if request.came_through_amp_door && may_ask_amp {
+                return Ok(Choice::Amp);
+            }
+            let (dialect, amp_door) = (request.dialect, request.came_through_amp_door);
+            return Err(table.not_served(dialect, request.model, amp_door));
+        };
+        let picked = self.pick(&snapshot, &candidates.all, attempts, request.model, session);
+        let (index, probe, conversation) = match picked {
+            (Picked::One(index, probe), conversation) => (index, probe, conversation),
+            (Picked::None { rest }, _) => {
+                let rest = rest.map(|rest| RestingProvider {
+                    provider: candidates.all[rest.index].member.credential.provider.clone(),
+                    until: rest.until,
+                    is_probed: rest.is_probed,
+                });
+                let amp_may_answer = request.came_through_amp_door
+                    && table.fallback() == Fallbacks::ToAmpOnFailure;
+                return Ok(Choice::Exhausted(Exhausted { rest, amp_may_answer }));
+            }
+        };
+        let Candidate { member, upstream_model } = candidates.all[index].clone();
+        let (is_mapped, crosses_families) = match candidates.route {
+            CandidateRoute::Direct => (false, false),
+            CandidateRoute::Mapped { crosses_families } => (true, crosses_families),
+        };
+        Ok(Choice::Local(LocalPlan {
+            renames: upstream_model != *request.model,
+            strip_long_context: snapshot.strips_long_context(&member),
+            member,
+            upstream_model,
+            thinking: candidates.thinking,
+            is_mapped,
+            crosses_families,
+            conversation,
+            probe,
+        }))
     }
 
-    /// The credential that answers a call which names no model, such as a WebSocket handshake.
+    /// The credential for a WebSocket of the Responses API, which names no model at its opening.
     #[must_use]
-    pub fn any_speaking(&self, dialect: Dialect) -> Option<LocalPlan> {
-        self.table.load().any_speaking(dialect)
+    pub fn choose_for_socket(
+        &self,
+        dialect: Dialect,
+        session: impl FnOnce() -> Option<SessionKey>,
+    ) -> Option<LocalPlan> {
+        let snapshot = self.shared.snapshot.load();
+        let model = ModelName::parse(SOCKET).expect("the constant is not empty");
+        let candidates: Vec<Candidate> = snapshot
+            .table
+            .socket_members(dialect)
+            .map(|member| Candidate { member: member.clone(), upstream_model: model.clone() })
+            .collect();
+        let attempts = Attempts::default();
+        let picked = self.pick(&snapshot, &candidates, &attempts, &model, session);
+        let (Picked::One(index, probe), conversation) = picked else { return None };
+        let member = candidates[index].member.clone();
+        Some(LocalPlan {
+            strip_long_context: snapshot.strips_long_context(&member),
+            member,
+            upstream_model: model,
+            renames: false,
+            thinking: None,
+            is_mapped: false,
+            crosses_families: false,
+            conversation,
+            probe,
+        })
     }
 
-    /// The names that can be asked for in a dialect, as configured, each with its provider.
+    fn pick(
+        &self,
+        snapshot: &Snapshot,
+        candidates: &[Candidate],
+        attempts: &Attempts,
+        model: &ModelName,
+        session: impl FnOnce() -> Option<SessionKey>,
+    ) -> (Picked, Option<Conversation>) {
+        let now = self.clock.now();
+        let routing = &snapshot.routing;
+        let (bare, _) = model.split_thinking();
+        // With one candidate there is nothing to stay with.
+        let conversation = (routing.session_affinity && candidates.len() > 1)
+            .then(session)
+            .flatten()
+            .map(|session| Conversation { session, model: bare.clone() });
+        let bound = conversation.as_ref().and_then(|conversation| {
+            self.shared.affinity.seat(conversation, routing.session_affinity_ttl, now)
+        });
+        let situation = Situation {
+            cooldowns: &snapshot.cooldowns,
+            failed: &attempts.failed,
+            bound: bound.as_ref(),
+            strategy: routing.strategy,
+            now,
+        };
+        let picked = pick(candidates, &situation, || self.take_turn(&bare));
+        let is_bound_already = match (&picked, &bound) {
+            (Picked::One(index, _), Some((id, model))) => {
+                let chosen = &candidates[*index];
+                chosen.member.id == *id && chosen.upstream_model == *model
+            }
+            _ => false,
+        };
+        (picked, conversation.filter(|_| !is_bound_already))
+    }
+
+    fn take_turn(&self, of: &ModelName) -> usize {
+        let mut hasher = DefaultHasher::new();
+        of.hash(&mut hasher);
+        let counter = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or(0);
+        self.shared.turns[counter].fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The names that can be asked for in a dialect, as configured, each with its credential.
     #[must_use]
     pub fn listed(&self, dialect: Dialect) -> Vec<(ModelName, Arc<Credential>)> {
-        self.table.load().listed(dialect)
+        self.shared.snapshot.load().table.listed(dialect)
     }
 
     /// One credential of each provider that serves its family's models without a list.
     #[must_use]
-    pub fn unlisted(&self, dialect: Dialect) -> Vec<LocalPlan> {
-        self.table.load().unlisted(dialect)
+    pub fn unlisted(&self, dialect: Dialect) -> Vec<Arc<Credential>> {
+        self.shared.snapshot.load().table.unlisted(dialect)
     }
 
-    /// Notes how a provider answered.
-    pub fn report(&self, plan: &LocalPlan, status: StatusCode) {
-        let trouble = Trouble::of(status);
-        let is_known = plan.member.troubled.load(Ordering::Relaxed) == trouble.is_some();
-        if !is_known {
-            self.actor.do_send(ReportOutcome { member: plan.member.clone(), trouble });
+    /// Notes that a provider answered well. Costs a message only when that is news.
+    pub fn succeeded(&self, plan: &mut LocalPlan) {
+        let probe = plan.probe.take();
+        let snapshot = self.shared.snapshot.load();
+        if probe.is_some() || snapshot.cooldowns.knows(plan.member.id, &plan.upstream_model) {
+            self.actor.do_send(ReportSuccess {
+                member: plan.member.clone(),
+                model: plan.upstream_model.clone(),
+                probe,
+            });
         }
+        if let Some(conversation) = plan.conversation.take() {
+            self.actor.do_send(Bind { conversation, seat: plan.seat() });
+        }
+    }
+
+    /// Notes that an attempt sent at `sent_at` failed, and returns when the next choice knows it.
+    pub async fn failed(&self, mut plan: LocalPlan, trouble: Trouble, sent_at: Instant) {
+        let disable_cooling = {
+            let snapshot = self.shared.snapshot.load();
+            plan.member.credential.disable_cooling.unwrap_or(snapshot.disable_cooling)
+        };
+        if disable_cooling {
+            return;
+        }
+        // Sent first and waited for apart: a client that leaves now must not take the report along.
+        self.actor.do_send(ReportFailure {
+            member: plan.member.clone(),
+            model: plan.upstream_model.clone(),
+            trouble,
+            sent_at,
+            probe: plan.probe.take(),
+        });
+        self.settle().await;
+    }
+
+    /// Notes that a provider turned down the flag for the long context.
+    pub async fn turned_long_context_down(&self, plan: &LocalPlan) {
+        self.actor.do_send(ReportNoLongContext(plan.member.clone()));
+        self.settle().await;
+    }
+
+    /// Replaces the configuration. What is known of accounts that stay is kept.
+    pub async fn reload(&self, settings: RouterSettings) {
+        self.actor.do_send(Reload(settings));
+        self.settle().await;
+    }
+
+    async fn settle(&self) {
+        // A closed mailbox means that the process is going, and nothing is decided any more.
+        let _ = self.actor.send(Settle).await;
+    }
+
+    /// The time by which [`RestingProvider::until`] is meant.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// How long until a resting provider may be asked.
+    #[must_use]
+    pub fn time_left(&self, rest: &RestingProvider) -> Duration {
+        rest.until.saturating_duration_since(self.clock.now())
     }
 }

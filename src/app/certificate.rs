@@ -1,11 +1,15 @@
-//! The certificate we show to clients.
+//! The certificate we show to clients; a reload may bring another.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
 use crate::config::TlsFiles;
 
@@ -18,8 +22,11 @@ pub enum CertificateError {
     Rejected(rustls::Error),
 }
 
-/// Reads certificate and key. actix adds the protocols it speaks, HTTP/2 and HTTP/1.1.
-pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, CertificateError> {
+/// A certificate chain and its key, which belong together.
+pub(super) type ClientCertificate = Arc<CertifiedKey>;
+
+/// Reads certificate and key.
+pub(super) fn certified_key(files: &TlsFiles) -> Result<ClientCertificate, CertificateError> {
     let unreadable = |key: &'static str, path: &Path| {
         let path = path.display().to_string();
         move |cause| CertificateError::Unreadable { key, path, cause }
@@ -28,8 +35,41 @@ pub(super) fn server_config(files: &TlsFiles) -> Result<ServerConfig, Certificat
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(unreadable("cert", &files.cert))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable("key", &files.key))?;
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
+    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+        .map(Arc::new)
         .map_err(CertificateError::Rejected)
+}
+
+/// The certificate in use: new connections get the latest.
+#[derive(Clone)]
+pub(super) struct Shown(Arc<ArcSwap<CertifiedKey>>);
+
+impl Shown {
+    pub fn new(certificate: ClientCertificate) -> Self {
+        Self(Arc::new(ArcSwap::new(certificate)))
+    }
+
+    pub fn replace(&self, certificate: ClientCertificate) {
+        self.0.store(certificate);
+    }
+
+    /// actix adds the protocols it speaks, HTTP/2 and HTTP/1.1.
+    pub fn server_config(&self) -> Result<ServerConfig, CertificateError> {
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map(|config| config.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
+            .map_err(CertificateError::Rejected)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
 }

@@ -6,25 +6,32 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Failure, say};
-use crate::app::{Gateway, Launch};
+use crate::app::{Gateway, Launch, Reload, amp_api_key};
 use crate::config::{Log, LogFormat, LogLevel, Sources, load};
-use crate::telemetry::{self, LogStyle};
-use crate::types::ApiKey;
-
-/// The variable in which Amp's own client looks for its key, too.
-const AMP_API_KEY: &str = "AMP_API_KEY";
+use crate::telemetry::{self, LogControl, LogStyle};
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let loaded = load(sources).map_err(|error| error.to_string())?;
-    start_logging(&loaded.settings.log)?;
+    let log = start_logging(&loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let amp_api_key = sources.environment.get(AMP_API_KEY).and_then(|key| ApiKey::parse(key).ok());
-    let launch = Launch { settings: loaded.settings, amp_api_key, workers: workers() };
     actix_rt::System::new().block_on(async {
         // Before anybody can know that we listen: a SIGTERM from then on must drain, not kill.
         let stops = stop_signals()?;
+        let launch = Launch {
+            settings: loaded.settings,
+            amp_api_key: amp_api_key(sources),
+            workers: workers(),
+            reload: Some(Reload {
+                sources: sources.clone(),
+                asked: signals(&[SignalKind::hangup()])?,
+                apply_log: Box::new(move |settings| {
+                    let (style, level) = style_and_level(settings);
+                    log.set(style, level);
+                }),
+            }),
+        };
         let gateway = Gateway::start(launch).await.map_err(|error| error.to_string())?;
         for address in gateway.addresses() {
             tracing::info!(%address, "listening");
@@ -43,7 +50,12 @@ pub(super) fn workers() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-pub(super) fn start_logging(log: &Log) -> Result<(), Failure> {
+pub(super) fn start_logging(log: &Log) -> Result<LogControl, Failure> {
+    let (style, level) = style_and_level(log);
+    telemetry::init(style, level).map_err(|error| format!("cannot start logging: {error}"))
+}
+
+fn style_and_level(log: &Log) -> (LogStyle, &'static str) {
     let style = match log.format {
         LogFormat::Auto => LogStyle::Auto,
         LogFormat::Human => LogStyle::Human,
@@ -56,25 +68,24 @@ pub(super) fn start_logging(log: &Log) -> Result<(), Failure> {
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
     };
-    telemetry::init(style, level).map_err(|error| format!("cannot start logging: {error}"))
+    (style, level)
 }
 
 /// Each SIGTERM or SIGINT, as it comes.
 pub(super) fn stop_signals() -> Result<mpsc::Receiver<()>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    signals(&[SignalKind::terminate(), SignalKind::interrupt()])
+}
+
+/// Each signal of these kinds, as it comes.
+fn signals(kinds: &[SignalKind]) -> Result<mpsc::Receiver<()>, Failure> {
     let (tell, told) = mpsc::channel(2);
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    actix_rt::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if tell.send(()).await.is_err() {
-                return;
-            }
-        }
-    });
+    for kind in kinds {
+        let mut signals =
+            signal(*kind).map_err(|error| format!("cannot listen for signals: {error}"))?;
+        let tell = tell.clone();
+        actix_rt::spawn(async move {
+            while signals.recv().await.is_some() && tell.send(()).await.is_ok() {}
+        });
+    }
     Ok(told)
 }

@@ -37,6 +37,9 @@ pub fn error_response(door: &Door, error: &GatewayError, request_id: &str) -> Ht
         GatewayError::UpstreamBusy { .. } => {
             response.insert_header((header::RETRY_AFTER, TRY_AGAIN_SECONDS));
         }
+        GatewayError::AllResting { seconds, .. } => {
+            response.insert_header((header::RETRY_AFTER, *seconds));
+        }
         // RFC 9110, section 15.5.22: a 426 names the protocol.
         GatewayError::WebSocketNotServed => {
             response.insert_header((header::UPGRADE, "HTTP/1.1"));

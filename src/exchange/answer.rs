@@ -7,10 +7,11 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use futures::StreamExt as _;
 
+use super::ahead::BegunAnswer;
 use super::stream::{DownstreamBody, Transforms};
-use crate::actors::upstream::{BodyBroke, UpstreamBody, UpstreamResponse};
+use crate::actors::upstream::UpstreamResponse;
+use crate::adapt::amp::{AmpAnswer, ToolNames};
 use crate::body::{AnswerRewriter, GZIP_MAGIC, GzipRepair};
 use crate::dialect::model_paths;
 use crate::drain::Drain;
@@ -20,6 +21,7 @@ use crate::types::{Dialect, ModelName, ProviderName};
 
 const X_AMPGATE_ROUTE: HeaderName = HeaderName::from_static("x-ampgate-route");
 const X_AMPGATE_PROVIDER: HeaderName = HeaderName::from_static("x-ampgate-provider");
+const X_AMPGATE_FALLBACK: HeaderName = HeaderName::from_static("x-ampgate-fallback");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How much of a mislabelled gzip body is held until it is believed to be one; see [`GzipRepair`].
@@ -43,6 +45,27 @@ pub struct ModelAnswer {
     pub provider: ProviderName,
     /// The client's name for the model, when the provider's is another.
     pub client_model: Option<ModelName>,
+    /// Amp answers, and is paid, because our own providers failed.
+    pub after_failure: bool,
+    /// An Amp client reads the answer of a provider that was not made for it.
+    pub amp_client: Option<AmpClient>,
+}
+
+/// What an Amp client needs of an answer; see [`crate::adapt::amp`].
+#[derive(Debug)]
+pub struct AmpClient {
+    pub tool_names: ToolNames,
+    /// A mapping led from one maker's models to another's.
+    pub crosses_families: bool,
+}
+
+impl ModelAnswer {
+    /// An answer in which nothing is rewritten.
+    #[must_use]
+    pub fn plain(dialect: Dialect, route: Route, provider: ProviderName) -> Self {
+        let (client_model, amp_client) = (None, None);
+        Self { dialect, route, provider, client_model, after_failure: false, amp_client }
+    }
 }
 
 impl Answering {
@@ -60,10 +83,11 @@ impl Answering {
     }
 }
 
-/// Builds the client's response. Only two kinds of body are not passed on byte for byte: one whose
-/// model has another name here, and one that is gzip without saying so.
-pub async fn from_upstream(upstream: UpstreamResponse, answering: Answering) -> HttpResponse {
-    let UpstreamResponse { status, fields, body } = upstream;
+/// Builds the client's response. Only three kinds of body are not passed on byte for byte: one whose
+/// model has another name here, one that Amp's client could not read, and one that is gzip without
+/// saying so.
+pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> HttpResponse {
+    let BegunAnswer { response: UpstreamResponse { status, fields, mut body }, mut ahead } = answer;
     let mut downstream = for_downstream(&fields, answering.model.is_none());
     if let Some(model) = &answering.model {
         tell_who_answered(&mut downstream, model, &answering.record);
@@ -79,31 +103,33 @@ pub async fn from_upstream(upstream: UpstreamResponse, answering: Answering) -> 
         Some(model) if !is_encoded => rewriter(model, &fields, is_stream),
         _ => None,
     };
-    let declared = body.length();
-    let (first, body) = match declared {
-        // The size must be known before the head goes out, and a repaired body has another one.
-        Some(length) if !is_encoded && !is_stream && length >= GZIP_MAGIC.len() as u64 => {
-            begin(body).await
-        }
-        _ => (Begun::default(), body),
+    let amp_client = answering.model.as_mut().and_then(|model| model.amp_client.take());
+    let adapt = match amp_client {
+        Some(client) if !is_encoded && status.is_success() => adapter(client, &fields, is_stream),
+        _ => None,
     };
+    let declared = body.length();
+    // The size must be known before the head goes out, and a repaired body has another one.
+    if declared.is_some_and(|length| length >= GZIP_MAGIC.len() as u64) && !is_encoded && !is_stream
+    {
+        ahead.read_bytes(&mut body, GZIP_MAGIC.len()).await;
+    }
     let repair = match (is_encoded, declared) {
         (true, _) => None,
-        (false, Some(_)) if !first.is_gzip() => None,
+        (false, Some(_)) if !ahead.starts_with(&GZIP_MAGIC) => None,
         // A stream's first event must not be held back.
         (false, _) => Some(GzipRepair::new(if is_stream { 0 } else { GZIP_HOLD_BYTES })),
     };
     let size = match declared {
-        Some(length) if rewrite.is_none() && repair.is_none() => BodySize::Sized(length),
+        Some(length) if rewrite.is_none() && adapt.is_none() && repair.is_none() => BodySize::Sized(length),
         _ => BodySize::Stream,
     };
     let dialect = answering.model.as_ref().map(|model| model.dialect);
     let body = DownstreamBody::new(
         body,
-        first.pieces,
-        first.broke,
+        ahead,
         size,
-        Transforms { repair, rewrite },
+        Transforms { repair, rewrite, adapt },
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,
@@ -121,6 +147,9 @@ fn response(status: StatusCode, fields: HeaderMap) -> actix_web::HttpResponseBui
 
 fn tell_who_answered(fields: &mut HeaderMap, model: &ModelAnswer, record: &RequestRecord) {
     fields.insert(X_AMPGATE_ROUTE, HeaderValue::from_static(model.route.as_str()));
+    if model.after_failure {
+        fields.insert(X_AMPGATE_FALLBACK, HeaderValue::from_static("on-failure"));
+    }
     if let Ok(provider) = HeaderValue::from_str(model.provider.as_str()) {
         fields.insert(X_AMPGATE_PROVIDER, provider);
     }
@@ -184,41 +213,19 @@ fn rewriter(model: &ModelAnswer, fields: &HeaderMap, is_stream: bool) -> Option<
     if is_stream {
         return Some(AnswerRewriter::sse(paths, name));
     }
-    let content_type = fields.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json").then(|| AnswerRewriter::json(paths, name))
+    is_json(fields).then(|| AnswerRewriter::json(paths, name))
 }
 
-/// The beginning of a body, read ahead.
-#[derive(Default)]
-struct Begun {
-    pieces: Vec<Bytes>,
-    broke: Option<BodyBroke>,
-}
-
-impl Begun {
-    fn is_gzip(&self) -> bool {
-        let beginning = self.pieces.iter().flatten().copied().take(GZIP_MAGIC.len());
-        beginning.eq(GZIP_MAGIC)
+fn adapter(client: AmpClient, fields: &HeaderMap, is_stream: bool) -> Option<AmpAnswer> {
+    let AmpClient { tool_names, crosses_families } = client;
+    if is_stream {
+        return Some(AmpAnswer::stream(tool_names));
     }
+    is_json(fields).then(|| AmpAnswer::whole(tool_names, crosses_families))
 }
 
-/// Reads until there are enough bytes to know gzip by.
-async fn begin(mut body: UpstreamBody) -> (Begun, UpstreamBody) {
-    let mut begun = Begun::default();
-    let mut length = 0;
-    while length < GZIP_MAGIC.len() {
-        match body.next().await {
-            Some(Ok(piece)) => {
-                length += piece.len();
-                begun.pieces.push(piece);
-            }
-            Some(Err(broke)) => {
-                begun.broke = Some(broke);
-                break;
-            }
-            None => break,
-        }
-    }
-    (begun, body)
+fn is_json(fields: &HeaderMap) -> bool {
+    let content_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
 }

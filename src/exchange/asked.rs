@@ -15,8 +15,11 @@ use crate::types::ModelName;
 /// A model call's question.
 #[derive(Debug)]
 pub(super) struct Asked {
+    /// As the client wrote it, thinking suffix included.
     pub model: ModelName,
     pub named_in: NamedIn,
+    /// The body without its content coding, when it had one that had to be taken off.
+    decoded: Option<Bytes>,
 }
 
 /// Where the model's name stands, so that an alias can be replaced and nothing else touched.
@@ -24,8 +27,8 @@ pub(super) struct Asked {
 pub(super) enum NamedIn {
     /// In the path: Gemini.
     Path(GeminiCall),
-    /// In the body. `decoded` is the body without its content coding, when it had one.
-    Body { span: Range<usize>, decoded: Option<Bytes> },
+    /// In the body, here.
+    Body { span: Range<usize> },
 }
 
 impl Asked {
@@ -36,22 +39,44 @@ impl Asked {
         limit_bytes: u64,
     ) -> Result<Self, GatewayError> {
         if let ModelCall::Gemini { model_at, .. } = call {
-            return Self::in_path(request.uri().path(), model_at);
+            return Self::in_path(request, model_at, body, limit_bytes);
         }
         let decoded = decode(request, body, limit_bytes)?;
         let field = find_model(decoded.as_ref().unwrap_or(body))
             .map_err(|error| GatewayError::BadBody(error.to_string()))?;
         let model = ModelName::parse(&field.name)
             .ok_or_else(|| GatewayError::BadBody("`model` is empty".to_owned()))?;
-        Ok(Self { model, named_in: NamedIn::Body { span: field.span, decoded } })
+        Ok(Self { model, named_in: NamedIn::Body { span: field.span }, decoded })
     }
 
-    fn in_path(path: &str, model_at: usize) -> Result<Self, GatewayError> {
+    /// The body without its content coding, if it had to be read.
+    pub fn decoded(&self) -> Option<&Bytes> {
+        self.decoded.as_ref()
+    }
+
+    /// Whether the client's body has a content coding that has been taken off.
+    pub fn is_encoded(&self) -> bool {
+        self.decoded.is_some()
+    }
+
+    fn in_path(
+        request: &HttpRequest,
+        model_at: usize,
+        body: &Bytes,
+        limit_bytes: u64,
+    ) -> Result<Self, GatewayError> {
+        let path = request.uri().path();
         let unclear = || GatewayError::BadBody("the path names no model and method".to_owned());
         let tail = path.get(model_at..).ok_or_else(unclear)?;
         let call = parse_gemini_call(tail).ok_or_else(unclear)?;
         let model = ModelName::parse(&call.model).ok_or_else(unclear)?;
-        Ok(Self { model, named_in: NamedIn::Path(call) })
+        // Only a suffix changes the body.
+        let (_, thinking) = model.split_thinking();
+        let decoded = match thinking {
+            Some(_) => decode(request, body, limit_bytes)?,
+            None => None,
+        };
+        Ok(Self { model, named_in: NamedIn::Path(call), decoded })
     }
 }
 

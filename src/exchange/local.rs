@@ -7,43 +7,34 @@ use actix_web::http::header::{self, HeaderValue};
 use bytes::Bytes;
 
 use super::amp::parse_target;
-use super::asked::{Asked, NamedIn};
+use super::asked::NamedIn;
+use super::call::Call;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
-use crate::body::replace_model;
+use crate::adapt::set_thinking;
+use crate::body::{find_model, replace_model};
 use crate::config::{Credential, Family, LongContext};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
 use crate::headers::{ForUpstream, UpstreamCredential, without_credentials};
 
-/// The call, with the provider's credential, path and name for the model. The body's other bytes
-/// are the client's.
-pub(super) fn call(
-    plan: &LocalPlan,
-    request: &HttpRequest,
-    call: ModelCall,
-    asked: Asked,
-    body: Bytes,
-    first_byte_timeout: Duration,
-) -> Result<OutgoingRequest, GatewayError> {
-    let mut path = path_at(plan.credential(), call, request.uri().path());
-    let mut decoded_goes_out = false;
-    let body = match (&plan.upstream_model, asked.named_in) {
-        (Some(name), NamedIn::Path(gemini)) => {
-            let model_at = path.len() - (request.uri().path().len() - model_at(call));
-            let renamed = replace_gemini_model(&path[model_at..], &gemini, name.as_str());
-            path.replace_range(model_at.., &renamed);
-            RequestBody::buffered(body)
-        }
-        (Some(name), NamedIn::Body { span, decoded }) => {
-            decoded_goes_out = decoded.is_some();
-            RequestBody::Buffered(replace_model(&decoded.unwrap_or(body), &span, name.as_str()))
-        }
-        (None, _) => RequestBody::buffered(body),
-    };
-    let renames = plan.upstream_model.is_some();
-    outgoing(plan, request, &path, body, renames, decoded_goes_out, first_byte_timeout)
+/// The call, with the provider's credential, path and name for the model. What need not change in
+/// the body is the client's, byte for byte.
+pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest, GatewayError> {
+    let path = path_of_call(plan, call);
+    let (body, body_was_decoded) = body_of_call(plan, call)?;
+    Outgoing {
+        credential: plan.credential(),
+        path: &path,
+        body,
+        // What is rewritten here must be readable here.
+        ask_for_identity: plan.renames || call.answer_is_adapted(),
+        body_was_decoded,
+        strip_long_context: plan.strip_long_context,
+        first_byte_timeout: call.handles.settings.timeouts.first_byte,
+    }
+    .for_request(call.request)
 }
 
 /// A WebSocket handshake to the provider.
@@ -54,61 +45,126 @@ pub(super) fn handshake(
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
     let path = path_at(plan.credential(), call, request.uri().path());
-    outgoing(plan, request, &path, RequestBody::None, false, false, first_byte_timeout)
+    Outgoing {
+        strip_long_context: plan.strip_long_context,
+        ..Outgoing::without_body(plan.credential(), &path, first_byte_timeout)
+    }
+    .for_request(request)
 }
 
-/// A question for a provider's own model list. `Accept-Encoding` is ours: the answer is read here.
+/// A question for a provider's own model list.
 pub(super) fn list(
-    plan: &LocalPlan,
+    credential: &Credential,
     request: &HttpRequest,
     call: ModelCall,
     read_here: bool,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
-    let path = path_at(plan.credential(), call, request.uri().path());
-    outgoing(plan, request, &path, RequestBody::None, read_here, false, first_byte_timeout)
+    let path = path_at(credential, call, request.uri().path());
+    Outgoing {
+        ask_for_identity: read_here,
+        ..Outgoing::without_body(credential, &path, first_byte_timeout)
+    }
+    .for_request(request)
 }
 
-fn outgoing(
-    plan: &LocalPlan,
-    request: &HttpRequest,
-    path: &str,
+fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
+    let client_path = call.request.uri().path();
+    let mut path = path_at(plan.credential(), call.door.call, client_path);
+    if let (NamedIn::Path(gemini), true) = (&call.asked.named_in, plan.renames) {
+        let model_at = path.len() - (client_path.len() - model_at(call.door.call));
+        let renamed =
+            replace_gemini_model(&path[model_at..], gemini, plan.upstream_model.as_str());
+        path.replace_range(model_at.., &renamed);
+    }
+    path
+}
+
+/// The body that goes out, and whether a content coding was taken off for it.
+fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool), GatewayError> {
+    let cleaned = call.cleaned_body();
+    let is_changed = cleaned.is_some() || plan.thinking.is_some();
+    let renames_body = plan.renames && matches!(call.asked.named_in, NamedIn::Body { .. });
+    if !is_changed && !renames_body {
+        return Ok((RequestBody::buffered(call.body.clone()), false));
+    }
+    let mut body = cleaned.unwrap_or_else(|| call.readable_body().clone());
+    let model = plan.upstream_model.as_str();
+    if let Some(thinking) = plan.thinking {
+        body = set_thinking(call.dialect, model, thinking, &body);
+    }
+    let body = match &call.asked.named_in {
+        NamedIn::Body { span } if plan.renames && !is_changed => {
+            RequestBody::Buffered(replace_model(&body, span, model))
+        }
+        NamedIn::Body { .. } if plan.renames => RequestBody::Buffered(rename_model(&body, model)?),
+        _ => RequestBody::buffered(body),
+    };
+    Ok((body, call.asked.is_encoded()))
+}
+
+/// The name stands elsewhere once something else has changed.
+fn rename_model(body: &Bytes, model: &str) -> Result<[Bytes; 3], GatewayError> {
+    let field = find_model(body).map_err(|error| GatewayError::BadBody(error.to_string()))?;
+    Ok(replace_model(body, &field.span, model))
+}
+
+/// A request to a provider, before the client's fields and query are taken over.
+struct Outgoing<'a> {
+    credential: &'a Credential,
+    path: &'a str,
     body: RequestBody,
     ask_for_identity: bool,
     body_was_decoded: bool,
+    strip_long_context: bool,
     first_byte_timeout: Duration,
-) -> Result<OutgoingRequest, GatewayError> {
-    let credential = plan.credential();
-    let mut fields = ForUpstream {
-        authority: credential.origin.authority(),
-        credential: shown_as(credential),
-        strip_long_context: credential.long_context != LongContext::Keep,
-        ask_for_identity,
-        body_was_decoded,
-        own_fields: &credential.headers,
+}
+
+impl<'a> Outgoing<'a> {
+    fn without_body(credential: &'a Credential, path: &'a str, first_byte: Duration) -> Self {
+        Self {
+            credential,
+            path,
+            body: RequestBody::None,
+            ask_for_identity: false,
+            body_was_decoded: false,
+            strip_long_context: credential.long_context != LongContext::Keep,
+            first_byte_timeout: first_byte,
+        }
     }
-    .fields(request.headers());
-    // A truthful name where the client gave none; its own name otherwise.
-    if !fields.contains_key(header::USER_AGENT) {
-        fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+
+    fn for_request(self, request: &HttpRequest) -> Result<OutgoingRequest, GatewayError> {
+        let credential = self.credential;
+        let mut fields = ForUpstream {
+            authority: credential.origin.authority(),
+            credential: shown_as(credential),
+            strip_long_context: self.strip_long_context,
+            ask_for_identity: self.ask_for_identity,
+            body_was_decoded: self.body_was_decoded,
+            own_fields: &credential.headers,
+        }
+        .fields(request.headers());
+        // A truthful name where the client gave none; its own name otherwise.
+        if !fields.contains_key(header::USER_AGENT) {
+            fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        }
+        // A key in the query is the client's key whoever's it is: a provider's own goes into a field.
+        let asked = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let kept = without_credentials(asked, |_any| true);
+        let target = match kept.split_once('?') {
+            Some((_, query)) => format!("{}?{query}", self.path),
+            None => self.path.to_owned(),
+        };
+        Ok(OutgoingRequest {
+            origin: credential.origin.clone(),
+            provider: credential.provider.clone(),
+            method: request.method().clone(),
+            path_and_query: parse_target(target)?,
+            fields,
+            body: self.body,
+            first_byte_timeout: self.first_byte_timeout,
+        })
     }
-    // A key in the query is the client's key whoever's it is: a provider's own goes into a field.
-    let asked = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let kept = without_credentials(asked, |_any| true);
-    let query = kept.split_once('?').map(|(_, query)| query);
-    let target = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    Ok(OutgoingRequest {
-        origin: credential.origin.clone(),
-        provider: credential.provider.clone(),
-        method: request.method().clone(),
-        path_and_query: parse_target(target)?,
-        fields,
-        body,
-        first_byte_timeout,
-    })
 }
 
 const USER_AGENT: &str = concat!("ampgate/", env!("CARGO_PKG_VERSION"));

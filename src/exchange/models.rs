@@ -1,5 +1,7 @@
 //! What can be asked for: the names the configuration lists, and the providers' own lists.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,9 +11,8 @@ use futures::StreamExt as _;
 use super::answer::{self, Answering, ModelAnswer};
 use super::{amp_request, local};
 use crate::actors::Handles;
-use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{RequestBody, UpstreamFailure, UpstreamResponse};
-use crate::config::Fallback;
+use crate::config::{Credential, Fallback};
 use crate::dialect::{
     ListedModel, ModelListShape, list_shape, merge_models_lists, model_entry, models_list,
 };
@@ -47,10 +48,10 @@ pub async fn list_models(
         let entry = ListedModel { id: name.as_str(), owned_by: credential.provider.as_str() };
         return Ok(own_answer(request, model_entry(shape, &entry)));
     }
-    if let Some(plan) = unlisted.first()
+    if let Some(credential) = unlisted.first()
         && (wanted.is_some() || (listed.is_empty() && unlisted.len() == 1))
     {
-        return pass_on(handles, request, door, plan).await;
+        return pass_on(handles, request, door, credential).await;
     }
     if unlisted.is_empty() && (listed.is_empty() || wanted.is_some()) {
         let amp_may_answer = matches!(door.entrance, Entrance::AmpProvider(_))
@@ -137,20 +138,19 @@ async fn pass_on(
     handles: &Handles,
     request: &HttpRequest,
     door: ModelDoor,
-    plan: &LocalPlan,
+    credential: &Credential,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let record = RequestRecord::of(request);
-    let provider = plan.credential().provider.clone();
+    let provider = credential.provider.clone();
     record.takes(Route::Local);
     record.is_answered_by(provider.clone());
     let outgoing =
-        local::list(plan, request, door.call, false, handles.settings.timeouts.first_byte)?;
+        local::list(credential, request, door.call, false, handles.settings.timeouts.first_byte)?;
     let upstream = handles.upstream.send(outgoing).await?;
-    handles.router.report(plan, upstream.status);
     let dialect = door.dialect();
-    let model = ModelAnswer { dialect, route: Route::Local, provider, client_model: None };
+    let model = ModelAnswer::plain(dialect, Route::Local, provider);
     let answering = Answering::modelled(request, handles.drain.clone(), model);
-    Ok(answer::from_upstream(upstream, answering).await)
+    Ok(answer::from_upstream(upstream.into(), answering).await)
 }
 
 async fn ask_amp(
@@ -163,9 +163,9 @@ async fn ask_amp(
     let outgoing = amp_request(handles, request, client, RequestBody::None).await?;
     let provider = outgoing.provider.clone();
     let upstream = handles.upstream.send(outgoing).await?;
-    let model = ModelAnswer { dialect, route: Route::Amp, provider, client_model: None };
+    let model = ModelAnswer::plain(dialect, Route::Amp, provider);
     let answering = Answering::modelled(request, handles.drain.clone(), model);
-    Ok(answer::from_upstream(upstream, answering).await)
+    Ok(answer::from_upstream(upstream.into(), answering).await)
 }
 
 /// The providers' own lists, asked for at once. One that does not answer is left out: the others'
@@ -174,12 +174,12 @@ async fn ask_providers(
     handles: &Handles,
     request: &HttpRequest,
     door: ModelDoor,
-    plans: &[LocalPlan],
+    credentials: &[Arc<Credential>],
 ) -> Vec<Bytes> {
-    let questions = plans.iter().map(|plan| async move {
-        let list = ask_provider(handles, request, door, plan).await;
+    let questions = credentials.iter().map(|credential| async move {
+        let list = ask_provider(handles, request, door, credential).await;
         list.inspect_err(|failure| {
-            let provider = plan.credential().provider.as_str();
+            let provider = credential.provider.as_str();
             tracing::warn!(upstream.name = provider, cause = failure.cause, "no model list");
         })
         .ok()
@@ -191,13 +191,12 @@ async fn ask_provider(
     handles: &Handles,
     request: &HttpRequest,
     door: ModelDoor,
-    plan: &LocalPlan,
+    credential: &Credential,
 ) -> Result<Bytes, UpstreamFailure> {
     let outgoing =
-        local::list(plan, request, door.call, true, handles.settings.timeouts.first_byte)?;
+        local::list(credential, request, door.call, true, handles.settings.timeouts.first_byte)?;
     let provider = outgoing.provider.clone();
     let upstream = handles.upstream.send(outgoing).await?;
-    handles.router.report(plan, upstream.status);
     let broke = |cause: String| UpstreamFailure {
         error: GatewayError::UpstreamBroke { provider: provider.clone() },
         cause,

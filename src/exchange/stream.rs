@@ -10,7 +10,9 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream as _;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::ahead::Ahead;
 use crate::actors::upstream::{BodyBroke, UpstreamBody};
+use crate::adapt::amp::AmpAnswer;
 use crate::body::{AnswerRewriter, GzipRepair, SseTail};
 use crate::dialect::stream_error_event;
 use crate::drain::Drain;
@@ -29,6 +31,7 @@ pub(super) struct Cut;
 pub(super) struct Transforms {
     pub repair: Option<GzipRepair>,
     pub rewrite: Option<AnswerRewriter>,
+    pub adapt: Option<AmpAnswer>,
 }
 
 /// A body that is streamed as it comes, and that ends as well as it can when its upstream does not.
@@ -63,8 +66,7 @@ impl DownstreamBody {
     #[expect(clippy::too_many_arguments, reason = "built in one place, from what it is made of")]
     pub fn new(
         upstream: UpstreamBody,
-        begun: Vec<Bytes>,
-        broke_early: Option<BodyBroke>,
+        ahead: Ahead,
         size: BodySize,
         transforms: Transforms,
         events: Option<Dialect>,
@@ -77,13 +79,13 @@ impl DownstreamBody {
             transforms,
             ready: VecDeque::new(),
             events: events.map(|dialect| (dialect, SseTail::default())),
-            broke_early,
+            broke_early: ahead.broke,
             state: State::Streaming,
             record,
             drain,
             drain_is_over: None,
         };
-        for piece in begun {
+        for piece in ahead.pieces {
             body.transform(piece);
         }
         body
@@ -120,6 +122,18 @@ impl DownstreamBody {
             }
             None => piece.clone(),
         };
+        self.adapt(piece);
+    }
+
+    fn adapt(&mut self, piece: Bytes) {
+        let piece = match &mut self.transforms.adapt {
+            Some(adapt) => {
+                let mut adapted = BytesMut::with_capacity(piece.len());
+                adapt.push(&piece, &mut adapted);
+                adapted.freeze()
+            }
+            None => piece,
+        };
         self.hand_over(piece);
     }
 
@@ -146,9 +160,19 @@ impl DownstreamBody {
         if let Some(rewrite) = &mut self.transforms.rewrite {
             let mut rest = BytesMut::new();
             rewrite.finish(&mut rest);
+            self.adapt(rest.freeze());
+        }
+        self.release_adapted();
+        self.state = State::Ended;
+    }
+
+    /// What the adapter held back goes out as well, whether the answer is whole or not.
+    fn release_adapted(&mut self) {
+        if let Some(adapt) = &mut self.transforms.adapt {
+            let mut rest = BytesMut::new();
+            adapt.finish(&mut rest);
             self.hand_over(rest.freeze());
         }
-        self.state = State::Ended;
     }
 
     /// The answer ends before it is complete: with an error event where the client reads events of
@@ -161,6 +185,7 @@ impl DownstreamBody {
             cause,
             "answer broke off"
         );
+        self.release_adapted();
         match &self.events {
             Some((dialect, tail)) => {
                 let event = ending(*dialect, tail, error);

@@ -11,8 +11,7 @@ const LONG_CONTEXT: &str = "context-1m-2025-08-07";
 /// Takes the long-context flag out of `Anthropic-Beta`. Every other flag keeps its place and its
 /// bytes; a field that held nothing else is dropped.
 pub fn strip_long_context(fields: &mut HeaderMap) {
-    let has_flag = |value: &HeaderValue| value.to_str().is_ok_and(|list| flags(list).any(is_flag));
-    if !fields.get_all(&ANTHROPIC_BETA).any(has_flag) {
+    if !asks_for_long_context(fields) {
         return;
     }
     let values: Vec<HeaderValue> = fields.remove(&ANTHROPIC_BETA).collect();
@@ -21,6 +20,13 @@ pub fn strip_long_context(fields: &mut HeaderMap) {
             fields.append(ANTHROPIC_BETA, kept);
         }
     }
+}
+
+/// Whether a request carries the flag.
+#[must_use]
+pub fn asks_for_long_context(fields: &HeaderMap) -> bool {
+    let lists = fields.get_all(&ANTHROPIC_BETA).filter_map(|value| value.to_str().ok());
+    lists.flat_map(flags).any(is_flag)
 }
 
 fn flags(list: &str) -> impl Iterator<Item = &str> {

@@ -1,6 +1,6 @@
 //! The record of one request, and the line it becomes.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +21,8 @@ use crate::types::{ClientId, ModelName, ProviderName};
 pub enum Route {
     /// One of the team's own providers, by the name the client used.
     Local,
+    /// One of the team's own providers, with the model that a mapping leads to.
+    Mapped,
     /// The Amp server.
     Amp,
 }
@@ -30,6 +32,7 @@ impl Route {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Mapped => "mapped",
             Self::Amp => "amp",
         }
     }
@@ -42,7 +45,9 @@ pub struct RequestRecord {
     started: Instant,
     door: Cell<&'static str>,
     client: OnceCell<ClientId>,
-    provider: OnceCell<ProviderName>,
+    provider: RefCell<Option<ProviderName>>,
+    credential: RefCell<Option<String>>,
+    attempts: Cell<u32>,
     model: OnceCell<ModelName>,
     route: Cell<Option<Route>>,
     status: Cell<u16>,
@@ -59,7 +64,9 @@ impl RequestRecord {
             started: Instant::now(),
             door: Cell::new(""),
             client: OnceCell::new(),
-            provider: OnceCell::new(),
+            provider: RefCell::default(),
+            credential: RefCell::default(),
+            attempts: Cell::new(0),
             model: OnceCell::new(),
             route: Cell::new(None),
             status: Cell::new(0),
@@ -98,14 +105,23 @@ impl RequestRecord {
         let _ = self.model.set(model);
     }
 
+    /// A call that fails at one provider may be answered by another: the last one counts.
     pub fn is_answered_by(&self, provider: ProviderName) {
-        let _ = self.provider.set(provider);
+        *self.provider.borrow_mut() = Some(provider);
+        *self.credential.borrow_mut() = None;
+    }
+
+    /// One more attempt, with this credential of the provider.
+    pub fn tries(&self, provider: ProviderName, credential: &str) {
+        self.is_answered_by(provider);
+        *self.credential.borrow_mut() = Some(credential.to_owned());
+        self.attempts.set(self.attempts.get() + 1);
     }
 
     /// Who answers, once that is known.
     #[must_use]
     pub fn provider(&self) -> Option<ProviderName> {
-        self.provider.get().cloned()
+        self.provider.borrow().clone()
     }
 
     pub fn takes(&self, route: Route) {
@@ -140,7 +156,9 @@ impl RequestRecord {
             request.id = %self.id,
             route = self.door.get(),
             client.name = self.client.get().map(ClientId::as_str),
-            upstream.name = self.provider.get().map(ProviderName::as_str),
+            upstream.name = self.provider.borrow().as_ref().map(ProviderName::as_str),
+            credential = self.credential.borrow().as_deref(),
+            attempts = Some(self.attempts.get()).filter(|count| *count > 1),
             model = self.model.get().map(ModelName::as_str),
             paid_by = self.route.get().map(Route::as_str),
             status = self.status.get(),

@@ -2,10 +2,15 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
+use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+/// What a filter stands on, and what the lines stand on.
+type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+type Lines = Box<dyn Layer<Filtered> + Send + Sync>;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,23 +21,47 @@ pub enum LogStyle {
     Json,
 }
 
+/// Changes a running log.
+#[derive(Clone, Debug)]
+pub struct LogControl {
+    filter: Handle<EnvFilter, Registry>,
+    lines: Handle<Lines, Filtered>,
+}
+
+impl LogControl {
+    /// Gives the log another style and level.
+    pub fn set(&self, style: LogStyle, level: &str) {
+        // An error says that the log is gone, and there is nowhere to tell.
+        let _ = self.filter.reload(filter(level));
+        let _ = self.lines.reload(lines(style));
+    }
+}
+
 /// Starts logging to standard error. `level` is the level of our own lines.
-pub fn init(style: LogStyle, level: &str) -> Result<(), TryInitError> {
+pub fn init(style: LogStyle, level: &str) -> Result<LogControl, TryInitError> {
+    let (filter_layer, filter) = reload::Layer::new(filter(level));
+    let (lines_layer, lines) = reload::Layer::new(lines(style));
+    tracing_subscriber::registry().with(filter_layer).with(lines_layer).try_init()?;
+    Ok(LogControl { filter, lines })
+}
+
+fn filter(level: &str) -> EnvFilter {
     // actix-http reports at error level what is a client's or an upstream's fault and what we log
     // ourselves, once, with its request.
-    let filter = format!("{level},actix_http=off,actix_server=warn,rustls=warn,h2=warn");
+    EnvFilter::new(format!("{level},actix_http=off,actix_server=warn,rustls=warn,h2=warn"))
+}
+
+fn lines(style: LogStyle) -> Lines {
     let human = match style {
         LogStyle::Human => true,
         LogStyle::Json => false,
         LogStyle::Auto => std::io::stderr().is_terminal(),
     };
-    let registry = tracing_subscriber::registry().with(EnvFilter::new(filter));
     let writer = BoxMakeWriter::new(std::io::stderr);
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     if human {
-        registry.with(layer.with_target(false)).try_init()
+        layer.boxed()
     } else {
-        let layer = layer.with_target(false).json().flatten_event(true);
-        registry.with(layer.with_current_span(false)).try_init()
+        layer.json().flatten_event(true).with_current_span(false).boxed()
     }
 }

@@ -1,169 +1,243 @@
-//! The decision itself: a pure function of the credentials and the request.
+//! Which credentials serve a model: a pure function of the configuration.
+//!
+//! What a client asks for is looked up as it is written, then without its thinking suffix. A
+//! credential serves it directly, or a mapping leads to another model that one serves. Which of the
+//! credentials answers is decided in `pick`, by what is known of them at that moment.
 
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+mod names;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::config::{Credential, Family};
+use super::cooldown::MemberId;
+use crate::config::{Credential, Family, MappingFrom, ModelMapping};
 use crate::error::GatewayError;
-use crate::types::{Dialect, ModelName};
+use crate::types::{Dialect, ModelName, Thinking};
 
-/// How many turn counters models share. Two models on one counter only skew whose turn it is.
-const TURNS: usize = 64;
+use self::names::{family_of, is_family_name, without_prefix};
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct ModelRequest<'a> {
-    pub dialect: Dialect,
-    pub model: &'a ModelName,
-    /// Whether the door leads to the Amp server when nobody else answers.
-    pub came_through_amp_door: bool,
-}
+pub(super) use self::names::same_name;
 
-/// Whether the Amp server may answer, and so be paid for, a call that no provider of ours serves.
+/// Whether the Amp server may answer, and so be paid for, a model call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallbacks {
+    /// Calls that no credential of ours is configured for.
     ToAmp,
+    /// Also calls for which all of ours have failed.
+    ToAmpOnFailure,
     /// `ampcode.fallback: never`.
     Forbidden,
     /// There is no Amp server.
     Impossible,
 }
 
-/// Who answers.
+/// What the table is made from.
 #[derive(Clone, Debug)]
-pub enum RoutePlan {
-    /// One of our own providers.
-    Local(LocalPlan),
-    /// The Amp server, with the team's key for it.
-    Amp,
+pub struct Rules {
+    pub fallback: Fallbacks,
+    pub mappings: Vec<ModelMapping>,
+    /// Mappings are asked before our own credentials.
+    pub force_mappings: bool,
+    /// A name without a prefix misses credentials that have one.
+    pub force_prefix: bool,
 }
 
-/// One of our own credentials, and what it calls the model.
-#[derive(Clone, Debug)]
-pub struct LocalPlan {
-    pub(super) member: Arc<Member>,
-    /// The provider's name for the model when the client calls it otherwise.
-    pub upstream_model: Option<ModelName>,
-}
-
-impl LocalPlan {
-    #[must_use]
-    pub fn credential(&self) -> &Credential {
-        &self.member.credential
-    }
-}
-
-/// A credential in the table, with what is known of it.
+/// A credential in the table.
 #[derive(Debug)]
 pub(super) struct Member {
+    pub id: MemberId,
     pub credential: Arc<Credential>,
-    /// The provider turned it down, the last we heard.
-    pub troubled: AtomicBool,
 }
 
-/// Every credential, and whose turn it is.
+/// One way to serve a model: a credential, and what its provider calls the model.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub member: Arc<Member>,
+    /// The provider's name, without prefix and suffix.
+    pub upstream_model: ModelName,
+}
+
+/// Every way to serve what a client asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Candidates {
+    /// In the order of the configuration. Never empty.
+    pub all: Vec<Candidate>,
+    /// How hard the model should think, if a suffix says so.
+    pub thinking: Option<Thinking>,
+    pub route: CandidateRoute,
+}
+
+/// How a model came to its candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CandidateRoute {
+    Direct,
+    /// By a mapping; `crosses_families` when it leads from one provider's models to another's.
+    Mapped {
+        crosses_families: bool,
+    },
+}
+
+/// Every credential, and the rules that lead to one.
 #[derive(Debug)]
 pub struct RouteTable {
     members: Vec<Arc<Member>>,
-    fallback: Fallbacks,
-    turns: [AtomicUsize; TURNS],
+    rules: Rules,
 }
 
 impl RouteTable {
-    #[must_use]
-    pub fn new(credentials: Vec<Credential>, fallback: Fallbacks) -> Self {
-        let member = |credential| {
-            let credential = Arc::new(credential);
-            Arc::new(Member { credential, troubled: AtomicBool::new(false) })
-        };
-        let members = credentials.into_iter().map(member).collect();
-        Self { members, fallback, turns: [const { AtomicUsize::new(0) }; TURNS] }
-    }
-
-    /// A credential of ours that serves the model, each in its turn; else Amp; else an error that
-    /// says what would serve it.
-    pub(super) fn plan(&self, request: &ModelRequest<'_>) -> Result<RoutePlan, GatewayError> {
-        let able: Vec<LocalPlan> = self
-            .speaking(request.dialect)
-            .filter_map(|member| serve(member, request.model))
+    /// Builds the table. A credential that `before` had under the same account keeps its identity,
+    /// and so what is known of it.
+    pub(super) fn new(
+        credentials: Vec<Credential>,
+        rules: Rules,
+        before: Option<&Self>,
+        mut next_id: impl FnMut() -> MemberId,
+    ) -> Self {
+        let mut known: Vec<&Arc<Member>> = before.map_or(Vec::new(), |b| b.members.iter().collect());
+        let members = credentials
+            .into_iter()
+            .map(|credential| {
+                let same = known.iter().position(|old| same_account(&old.credential, &credential));
+                let id = same.map_or_else(&mut next_id, |at| known.swap_remove(at).id);
+                Arc::new(Member { id, credential: Arc::new(credential) })
+            })
             .collect();
-        if let Some(plan) = self.take_turn(able, request.model) {
-            return Ok(RoutePlan::Local(plan));
-        }
-        if request.came_through_amp_door && self.fallback == Fallbacks::ToAmp {
-            return Ok(RoutePlan::Amp);
-        }
-        let hint = self.hint(request);
-        Err(GatewayError::ModelNotServed { model: request.model.clone(), hint })
+        Self { members, rules }
     }
 
-    pub(super) fn any_speaking(&self, dialect: Dialect) -> Option<LocalPlan> {
-        // Only OpenAI itself is known to speak WebSocket; compatible servers are not asked.
-        let able = self
-            .speaking(dialect)
-            .filter(|member| member.credential.family != Family::OpenAiCompatible)
-            .map(|member| LocalPlan { member: member.clone(), upstream_model: None })
-            .collect();
-        self.take_turn(able, dialect)
+    pub(super) fn members(&self) -> &[Arc<Member>] {
+        &self.members
     }
 
-    pub(super) fn listed(&self, dialect: Dialect) -> Vec<(ModelName, Arc<Credential>)> {
-        let mut listed: Vec<(ModelName, Arc<Credential>)> = Vec::new();
+    pub(super) fn fallback(&self) -> Fallbacks {
+        self.rules.fallback
+    }
+
+    /// Every way to serve `model` in `dialect`; `None` when there is none.
+    pub(super) fn candidates(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
+        let direct = || self.direct(dialect, model);
+        let mapped = || self.mapped(dialect, model);
+        if self.rules.force_mappings { mapped().or_else(direct) } else { direct().or_else(mapped) }
+    }
+
+    fn direct(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
+        let route = CandidateRoute::Direct;
+        // A model may really be called `x(high)`: such a name has to be listed as it is.
+        let listed = self.serving(dialect, model, Naming::Listed);
+        if !listed.is_empty() {
+            return Some(Candidates { all: listed, thinking: None, route });
+        }
+        let (bare, thinking) = model.split_thinking();
+        let all = self.serving(dialect, &bare, Naming::ListedOrFamily);
+        (!all.is_empty()).then_some(Candidates { all, thinking, route })
+    }
+
+    /// The first mapping that fits and whose target is served: exact names, then patterns in order.
+    fn mapped(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
+        let (bare, asked) = model.split_thinking();
+        let is_exact = |mapping: &&ModelMapping| matches!(&mapping.from, MappingFrom::Exact(from) if same_name(from, model) || same_name(from, &bare));
+        let is_match = |mapping: &&ModelMapping| matches!(&mapping.from, MappingFrom::Pattern(pattern) if pattern.is_match(bare.as_str()));
+        let mappings = &self.rules.mappings;
+        let fitting = mappings.iter().filter(is_exact).chain(mappings.iter().filter(is_match));
+        for mapping in fitting {
+            let Some(mut candidates) = self.direct(dialect, &mapping.to) else { continue };
+            candidates.thinking = candidates.thinking.or(asked);
+            let target = &candidates.all[0].upstream_model;
+            let crosses_families = family_of(bare.as_str()) != family_of(target.as_str());
+            candidates.route = CandidateRoute::Mapped { crosses_families };
+            return Some(candidates);
+        }
+        None
+    }
+
+    fn serving(&self, dialect: Dialect, model: &ModelName, naming: Naming) -> Vec<Candidate> {
+        let force_prefix = self.rules.force_prefix;
+        let mut all = Vec::new();
         for member in self.speaking(dialect) {
-            for model in &member.credential.models {
-                if !listed.iter().any(|(name, _)| same_name(name, &model.alias)) {
-                    listed.push((model.alias.clone(), member.credential.clone()));
-                }
+            for upstream_model in serve(&member.credential, model, force_prefix, naming) {
+                all.push(Candidate { member: member.clone(), upstream_model });
             }
         }
-        listed
+        all
     }
 
-    pub(super) fn unlisted(&self, dialect: Dialect) -> Vec<LocalPlan> {
-        let mut plans: Vec<LocalPlan> = Vec::new();
-        for member in self.speaking(dialect) {
-            let credential = &member.credential;
-            let is_new = |plan: &LocalPlan| plan.credential().provider != credential.provider;
-            if credential.models.is_empty() && plans.iter().all(is_new) {
-                plans.push(LocalPlan { member: member.clone(), upstream_model: None });
-            }
-        }
-        plans
-    }
-
-    fn speaking(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
+    pub(super) fn speaking(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
         self.members.iter().filter(move |member| speaks(member.credential.family, dialect))
     }
 
-    /// Round-robin: `able` is in the order of the configuration, and each gets its turn.
-    fn take_turn(&self, mut able: Vec<LocalPlan>, of: impl Hash) -> Option<LocalPlan> {
-        if able.len() < 2 {
-            return able.pop();
-        }
-        let mut hasher = DefaultHasher::new();
-        of.hash(&mut hasher);
-        let counter = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or(0);
-        let turn = self.turns[counter].fetch_add(1, Ordering::Relaxed) % able.len();
-        Some(able.swap_remove(turn))
+    /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it; compatible
+    /// servers are not asked. A handshake names no model, so it cannot name a prefix either.
+    pub(super) fn socket_members(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
+        let is_open = |credential: &Credential| {
+            credential.family != Family::OpenAiCompatible
+                && (credential.prefix.is_none() || !self.rules.force_prefix)
+        };
+        self.speaking(dialect).filter(move |member| is_open(&member.credential))
     }
 
-    fn hint(&self, request: &ModelRequest<'_>) -> &'static str {
-        if request.came_through_amp_door && self.fallback == Fallbacks::Forbidden {
-            return "`ampcode.fallback` is `never`, so the Amp server was not asked; list the model \
-                    under a credential";
-        }
-        match request.dialect {
-            Dialect::Anthropic => "list it under a `claude-api-key`",
-            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-                "list it under an `openai-api-key` or an `openai-compatibility` provider"
+    /// The error for a model that nobody serves, with a word on what would.
+    pub(super) fn not_served(
+        &self,
+        dialect: Dialect,
+        model: &ModelName,
+        came_through_amp_door: bool,
+    ) -> GatewayError {
+        let hint = if came_through_amp_door && self.rules.fallback == Fallbacks::Forbidden {
+            "`ampcode.fallback` is `never`, so the Amp server was not asked; list the model under a \
+             credential"
+        } else {
+            match dialect {
+                Dialect::Anthropic => "list it under a `claude-api-key`",
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                    "list it under an `openai-api-key` or an `openai-compatibility` provider"
+                }
+                Dialect::Gemini => "list it under a `gemini-api-key` or a `vertex-api-key`",
             }
-            Dialect::Gemini => "list it under a `gemini-api-key` or a `vertex-api-key`",
-        }
+        };
+        GatewayError::ModelNotServed { model: model.clone(), hint }
     }
 }
 
-const fn speaks(family: Family, dialect: Dialect) -> bool {
+/// Which names of a credential count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Listed,
+    ListedOrFamily,
+}
+
+/// What a provider calls the model, if the credential serves it: more than one name when several
+/// entries share one alias.
+fn serve(
+    credential: &Credential,
+    model: &ModelName,
+    force_prefix: bool,
+    naming: Naming,
+) -> Vec<ModelName> {
+    let Some(model) = without_prefix(model, credential.prefix.as_deref(), force_prefix) else {
+        return Vec::new();
+    };
+    let is_excluded =
+        |name: &ModelName| credential.excluded_models.iter().any(|p| p.matches(name.as_str()));
+    if is_excluded(&model) {
+        return Vec::new();
+    }
+    if credential.models.is_empty() {
+        let serves = naming == Naming::ListedOrFamily
+            && is_family_name(credential.family, model.as_str());
+        return if serves { vec![model] } else { Vec::new() };
+    }
+    let entries = credential.models.iter().filter(|entry| same_name(&entry.alias, &model));
+    entries.map(|entry| entry.name.clone()).filter(|name| !is_excluded(name)).collect()
+}
+
+/// Whether two entries are one account at one provider, whatever else the configuration says of it.
+fn same_account(one: &Credential, other: &Credential) -> bool {
+    (one.family, &one.origin, &one.base_path, &one.key)
+        == (other.family, &other.origin, &other.base_path, &other.key)
+}
+
+pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {
     match dialect {
         Dialect::Anthropic => matches!(family, Family::Claude),
         Dialect::OpenAiChat | Dialect::OpenAiResponses => {
@@ -172,44 +246,3 @@ const fn speaks(family: Family, dialect: Dialect) -> bool {
         Dialect::Gemini => matches!(family, Family::Gemini | Family::Vertex),
     }
 }
-
-/// How a credential serves a model, if it does: by its list, or without one by its family's names.
-fn serve(member: &Arc<Member>, model: &ModelName) -> Option<LocalPlan> {
-    let credential = &member.credential;
-    if credential.models.is_empty() {
-        return is_family_name(credential.family, model.as_str())
-            .then(|| LocalPlan { member: member.clone(), upstream_model: None });
-    }
-    let entry = credential.models.iter().find(|entry| same_name(&entry.alias, model))?;
-    // The client's own spelling crosses as it is when it names the same model.
-    let upstream_model = (entry.name != *model).then(|| entry.name.clone());
-    Some(LocalPlan { member: member.clone(), upstream_model })
-}
-
-fn same_name(one: &ModelName, other: &ModelName) -> bool {
-    one.as_str().eq_ignore_ascii_case(other.as_str())
-}
-
-/// The names that a provider's models have had so far. No list of models is compiled in: a new
-/// model is served on the day it appears.
-fn is_family_name(family: Family, model: &str) -> bool {
-    let model = model.to_ascii_lowercase();
-    let model = model.as_str();
-    match family {
-        Family::Claude => model.starts_with("claude-"),
-        Family::OpenAi => {
-            let is_o_series = || {
-                let mut letters = model.bytes();
-                letters.next() == Some(b'o') && matches!(letters.next(), Some(b'1'..=b'9'))
-            };
-            ["gpt-", "codex-", "chatgpt-"].iter().any(|prefix| model.starts_with(prefix))
-                || is_o_series()
-        }
-        Family::Gemini | Family::Vertex => model.starts_with("gemini-"),
-        // A compatible server may serve anything, so what it serves must be listed.
-        Family::OpenAiCompatible => false,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -40,7 +40,7 @@ impl TestGateway {
         })
         .unwrap_or_else(|error| panic!("{error}"));
         let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
-        let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1 };
+        let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1, reload: None };
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
         let address = gateway.addresses()[0];
         let (stop, stops) = mpsc::channel(2);

@@ -1,0 +1,193 @@
+//! The actor: alone writes what is known of credentials, from what handlers report.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, Context, Handler, Message};
+
+use super::RouterSettings;
+use super::affinity::Conversation;
+use super::cooldown::{MemberId, ProbeLease};
+use super::pick::Failed;
+use super::snapshot::{Shared, Snapshot};
+use super::table::{Member, RouteTable};
+use crate::actors::clock::Clock;
+use crate::dialect::Trouble;
+use crate::types::ModelName;
+
+/// Reports of many calls that fail at once: they are small, and none may be lost.
+const MAILBOX_CAPACITY: usize = 4096;
+
+/// Replaces the table and the rules; what is known of accounts that stay is kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Reload(pub RouterSettings);
+
+/// An attempt failed in a way that speaks against its credential.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ReportFailure {
+    pub member: Arc<Member>,
+    pub model: ModelName,
+    pub trouble: Trouble,
+    pub sent_at: Instant,
+    /// Held until the failure is known, so that no second probe begins before.
+    pub probe: Option<ProbeLease>,
+}
+
+/// An attempt went well, and something was known against its credential.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ReportSuccess {
+    pub member: Arc<Member>,
+    pub model: ModelName,
+    pub probe: Option<ProbeLease>,
+}
+
+/// A conversation is with this credential now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Bind {
+    pub conversation: Conversation,
+    pub seat: Failed,
+}
+
+/// A provider turned down the flag for the long context.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ReportNoLongContext(pub Arc<Member>);
+
+/// Answered when everything sent before is known.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Settle;
+
+/// Owns the table of credentials and what is known of them.
+pub(super) struct ProviderRouterActor {
+    shared: Arc<Shared>,
+    clock: Clock,
+    next_id: u32,
+}
+
+impl ProviderRouterActor {
+    /// Publishes the snapshot that `change` makes of the present one.
+    fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
+        let now = self.shared.snapshot.load();
+        let mut next = Snapshot::clone(&now);
+        change(&mut next);
+        self.shared.snapshot.store(Arc::new(next));
+    }
+
+    fn reload(&mut self, settings: RouterSettings) {
+        let before = self.shared.snapshot.load_full();
+        let RouterSettings { credentials, rules, routing, disable_cooling } = settings;
+        let table = RouteTable::new(credentials, rules, Some(&before.table), || {
+            self.next_id += 1;
+            MemberId(self.next_id)
+        });
+        let here: HashSet<MemberId> = table.members().iter().map(|member| member.id).collect();
+        self.publish(|next| {
+            next.table = Arc::new(table);
+            next.routing = routing;
+            next.disable_cooling = disable_cooling;
+            next.cooldowns.retain(|id| here.contains(&id));
+            next.refused_long_context.retain(|id| here.contains(id));
+        });
+    }
+}
+
+/// Spreads the ends of rests that began together. Without a source of randomness they stay together.
+fn jitter() -> f64 {
+    let mut random = [0; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
+        Err(_) => 0.0,
+    }
+}
+
+impl Actor for ProviderRouterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+    }
+}
+
+impl Handler<Reload> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Reload(settings): Reload, _: &mut Self::Context) {
+        self.reload(settings);
+    }
+}
+
+impl Handler<ReportFailure> for ProviderRouterActor {
+    type Result = ();
+
+    /// Logs a rest when it begins, once: a key that fails for every request is one line, not
+    /// thousands.
+    fn handle(&mut self, report: ReportFailure, _: &mut Self::Context) {
+        let ReportFailure { member, model, trouble, sent_at, probe } = report;
+        // Whoever claims the next probe must find this failure.
+        let _until_it_is_known = probe;
+        let now = self.clock.now();
+        let mut rest = None;
+        self.publish(|next| {
+            next.cooldowns.forget_expired(now);
+            rest = next.cooldowns.fail(member.id, &model, &trouble, sent_at, now, jitter());
+        });
+        if let Some(rest) = rest {
+            tracing::warn!(
+                credential = member.credential.id,
+                model = model.as_str(),
+                class = trouble.class.as_str(),
+                rest_ms = u64::try_from((rest.until - now).as_millis()).unwrap_or(u64::MAX),
+                "credential rests"
+            );
+        }
+    }
+}
+
+impl Handler<ReportSuccess> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, report: ReportSuccess, _: &mut Self::Context) {
+        let ReportSuccess { member, model, probe } = report;
+        let _until_it_is_known = probe;
+        let mut forgotten = false;
+        let now = self.clock.now();
+        self.publish(|next| forgotten = next.cooldowns.succeed(member.id, &model, now));
+        if forgotten {
+            let credential = member.credential.id.as_str();
+            tracing::info!(credential, model = model.as_str(), "credential serves again");
+        }
+    }
+}
+
+impl Handler<Bind> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Bind { conversation, seat }: Bind, _: &mut Self::Context) {
+        self.shared.affinity.bind(conversation, seat, self.clock.now());
+    }
+}
+
+impl Handler<ReportNoLongContext> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, ReportNoLongContext(member): ReportNoLongContext, _: &mut Self::Context) {
+        let mut is_new = false;
+        self.publish(|next| is_new = next.refused_long_context.insert(member.id));
+        if is_new {
+            let credential = member.credential.id.as_str();
+            tracing::info!(credential, "provider turns the long context down; it is left out now");
+        }
+    }
+}
+
+impl Handler<Settle> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, _: &mut Self::Context) {}
+}

@@ -1,0 +1,98 @@
+//! What the router decides for one model call.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::affinity::Conversation;
+use super::cooldown::ProbeLease;
+use super::pick::Failed;
+use super::table::Member;
+use crate::config::Credential;
+use crate::types::{Dialect, ModelName, ProviderName, Thinking};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelRequest<'a> {
+    pub dialect: Dialect,
+    /// As the client wrote it.
+    pub model: &'a ModelName,
+    /// Whether the door leads to the Amp server when nobody else answers.
+    pub came_through_amp_door: bool,
+}
+
+/// Who answers now.
+#[derive(Debug)]
+pub enum Choice {
+    /// One of our own providers.
+    Local(LocalPlan),
+    /// The Amp server, with the team's key for it: nobody here is configured for the model.
+    Amp,
+    /// Each credential that serves the model has failed this request, or rests.
+    Exhausted(Exhausted),
+}
+
+/// One of our own credentials, and what it calls the model.
+#[derive(Debug)]
+pub struct LocalPlan {
+    pub(super) member: Arc<Member>,
+    /// The provider's name for the model, without a suffix.
+    pub upstream_model: ModelName,
+    /// Whether the client calls the model otherwise, so that request and answer must be rewritten.
+    pub renames: bool,
+    /// What a suffix of the name asks for.
+    pub thinking: Option<Thinking>,
+    pub is_mapped: bool,
+    /// A mapping led from one maker's models to another's.
+    pub crosses_families: bool,
+    /// Whether the flag for the long context ends here; see [`crate::config::LongContext`].
+    pub strip_long_context: bool,
+    /// To be bound to this credential if it answers well.
+    pub(super) conversation: Option<Conversation>,
+    pub(super) probe: Option<ProbeLease>,
+}
+
+impl LocalPlan {
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.member.credential
+    }
+
+    pub(super) fn seat(&self) -> Failed {
+        (self.member.id, self.upstream_model.clone())
+    }
+}
+
+/// What has failed a request so far; such a credential is not asked again in the same round.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    pub(super) failed: Vec<Failed>,
+}
+
+impl Attempts {
+    pub fn note_failure_of(&mut self, plan: &LocalPlan) {
+        self.failed.push(plan.seat());
+    }
+
+    /// Another round over all of them begins.
+    pub fn begin_round(&mut self) {
+        self.failed.clear();
+    }
+}
+
+/// Nobody is left to ask now.
+#[derive(Clone, Debug)]
+pub struct Exhausted {
+    /// The credential that may be asked again soonest; `None` when none rests.
+    pub rest: Option<RestingProvider>,
+    /// Whether Amp may answer what ours could not.
+    pub amp_may_answer: bool,
+}
+
+/// A provider that may be asked again.
+#[derive(Clone, Debug)]
+pub struct RestingProvider {
+    pub provider: ProviderName,
+    pub until: Instant,
+    /// Another request is finding out just now whether it serves again; `until` is a guess.
+    pub is_probed: bool,
+}

@@ -1,0 +1,63 @@
+//! Whose model a name is.
+
+use std::borrow::Cow;
+
+use crate::config::Family;
+use crate::types::ModelName;
+
+pub(in crate::actors::router) fn same_name(one: &ModelName, other: &ModelName) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
+/// The name behind a credential's prefix; `None` when the credential is not meant. A name without
+/// the prefix means every credential, unless prefixes are forced.
+pub(super) fn without_prefix(
+    model: &ModelName,
+    prefix: Option<&str>,
+    force_prefix: bool,
+) -> Option<ModelName> {
+    let Some(prefix) = prefix else { return Some(model.clone()) };
+    let behind = model.as_str().split_at_checked(prefix.len()).and_then(|(start, rest)| {
+        start.eq_ignore_ascii_case(prefix).then(|| rest.strip_prefix('/')).flatten()
+    });
+    match behind {
+        Some(rest) => ModelName::parse(rest),
+        None if force_prefix => None,
+        None => Some(model.clone()),
+    }
+}
+
+/// Whether a name is one of those that a provider's models have had so far. No list of models is
+/// compiled in: a new model is served on the day it appears.
+pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> bool {
+    let model = lower(model);
+    let model = model.as_ref();
+    match family {
+        Family::Claude => model.starts_with("claude-"),
+        Family::OpenAi => {
+            let is_o_series = || {
+                let mut letters = model.bytes();
+                letters.next() == Some(b'o') && matches!(letters.next(), Some(b'1'..=b'9'))
+            };
+            ["gpt-", "codex-", "chatgpt-"].iter().any(|prefix| model.starts_with(prefix))
+                || is_o_series()
+        }
+        Family::Gemini | Family::Vertex => model.starts_with("gemini-"),
+        // A compatible server may serve anything, so what it serves must be listed.
+        Family::OpenAiCompatible => false,
+    }
+}
+
+/// The maker of a model, as far as its name tells.
+pub(super) fn family_of(model: &str) -> Option<Family> {
+    let makers = [Family::Claude, Family::OpenAi, Family::Gemini];
+    makers.into_iter().find(|family| is_family_name(*family, model))
+}
+
+fn lower(model: &str) -> Cow<'_, str> {
+    if model.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(model.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(model)
+    }
+}

@@ -1,0 +1,132 @@
+//! What the configuration decides, built from it: at the start, and again for each reload.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::StartError;
+use super::certificate::{ClientCertificate, certified_key};
+use crate::actors::House;
+use crate::actors::clock::Clock;
+use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
+use crate::actors::secrets::{KeySources, Secrets};
+use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
+use crate::config::{Amp, Client, Fallback, Listen, Settings};
+use crate::counters::Counters;
+use crate::drain::Drain;
+use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
+
+/// What a reload replaces as a whole.
+pub(super) struct Plans {
+    pub settings: Arc<Settings>,
+    pub keyring: Arc<Keyring>,
+    pub router: RouterSettings,
+    pub secrets: KeySources,
+    pub upstream: UpstreamPolicy,
+    pub certificate: Option<ClientCertificate>,
+}
+
+impl Plans {
+    /// Checks what only a start can check: the files with certificates. Nothing has changed when
+    /// this fails.
+    pub fn new(
+        settings: Settings,
+        amp_api_key: Option<ApiKey>,
+        limits: Option<&ConnectionLimits>,
+    ) -> Result<Self, StartError> {
+        let tls = UpstreamTls::load(settings.tls.upstream_ca.as_deref())?;
+        let certificate = settings.tls.certificate.as_ref().map(certified_key).transpose()?;
+        let clients = settings.clients.iter();
+        let keyring =
+            Keyring::new(clients.map(|client| (client.id.clone(), client.key.clone())).collect());
+        let timeouts =
+            Timeouts { connect: settings.timeouts.connect, idle: settings.timeouts.idle };
+        let limit = settings.limits.connections_per_upstream;
+        // Counts of what is in flight go on under the same limit.
+        let limits = match limits {
+            Some(limits) if limits.limit() == limit => limits.clone(),
+            _ => ConnectionLimits::new(limit),
+        };
+        Ok(Self {
+            keyring: Arc::new(keyring),
+            router: router_settings(&settings),
+            secrets: key_sources(settings.amp.as_ref(), amp_api_key),
+            upstream: UpstreamPolicy { tls, timeouts, limits },
+            certificate,
+            settings: Arc::new(settings),
+        })
+    }
+
+    /// The house for these plans, its actors started on the current arbiter.
+    pub fn open(&self, drain: Drain) -> House {
+        House {
+            settings: self.settings.clone(),
+            keyring: self.keyring.clone(),
+            secrets: Secrets::start(self.secrets.clone(), Clock::system()),
+            router: ProviderRouter::start(self.router.clone(), Clock::system()),
+            drain,
+            counters: Arc::new(Counters::default()),
+        }
+    }
+
+    /// The house that follows `before`. What is known of credentials goes on in the same actor.
+    pub async fn rebuild(&self, before: &House) -> House {
+        before.router.reload(self.router.clone()).await;
+        House {
+            settings: self.settings.clone(),
+            keyring: self.keyring.clone(),
+            secrets: Secrets::start(self.secrets.clone(), Clock::system()),
+            ..before.clone()
+        }
+    }
+}
+
+/// The client key made up for a run without any: without one the gateway would serve everybody who
+/// reaches it. On this machine alone that is a mistake we can mend; on a network it is not.
+pub(super) fn key_for_nobody(listen: &Listen) -> Result<String, StartError> {
+    /// As many bits as the hash that keys are compared by.
+    const KEY_BYTES: usize = 32;
+    if !listen.is_loopback() {
+        return Err(StartError::OpenWithoutKeys { host: listen.host.clone() });
+    }
+    let mut random = [0; KEY_BYTES];
+    getrandom::fill(&mut random).map_err(StartError::Random)?;
+    Ok(random.iter().fold("ampgate-".to_owned(), |key, byte| key + &format!("{byte:02x}")))
+}
+
+/// The client who shows the key that was made up.
+pub(super) fn generated_client(key: &str) -> Client {
+    let key = ClientKey::parse(key).expect("the key just made is not empty");
+    Client { id: ClientId::new("generated"), key }
+}
+
+fn key_sources(amp: Option<&Amp>, environment: Option<ApiKey>) -> KeySources {
+    let Some(amp) = amp else { return KeySources::default() };
+    KeySources {
+        per_client: amp.per_client.clone(),
+        configured: amp.upstream_key.clone(),
+        environment,
+        file: PathBuf::clone(&amp.secrets_file),
+        url: amp.url.clone(),
+        ttl: amp.secret_ttl,
+    }
+}
+
+fn router_settings(settings: &Settings) -> RouterSettings {
+    let fallback = match settings.amp.as_ref().map(|amp| amp.fallback) {
+        None => Fallbacks::Impossible,
+        Some(Fallback::Never) => Fallbacks::Forbidden,
+        Some(Fallback::Unconfigured) => Fallbacks::ToAmp,
+        Some(Fallback::OnFailure) => Fallbacks::ToAmpOnFailure,
+    };
+    RouterSettings {
+        credentials: settings.credentials.clone(),
+        rules: Rules {
+            fallback,
+            mappings: settings.model_mappings.clone(),
+            force_mappings: settings.force_model_mappings,
+            force_prefix: settings.force_model_prefix,
+        },
+        routing: settings.routing.clone(),
+        disable_cooling: settings.disable_cooling,
+    }
+}

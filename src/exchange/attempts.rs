@@ -1,0 +1,242 @@
+//! One model call over all credentials that can answer it.
+//!
+//! A round asks each of them once, the best first, until one answers. Between rounds the call waits
+//! for the credential that is back soonest, if that is soon enough. All of this happens before the
+//! first byte has gone to the client; from then on an answer is what it is.
+
+use std::time::{Duration, SystemTime};
+
+use actix_web::HttpResponse;
+use tokio::time::sleep;
+
+use super::ahead::BegunAnswer;
+use super::answer::{self, Answering, ModelAnswer};
+use super::call::Call;
+use super::judged::{Judged, look_at};
+use super::local;
+use crate::actors::router::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest};
+use crate::actors::upstream::UpstreamFailure;
+use crate::adapt::session_key;
+use crate::dialect::{Trouble, Verdict};
+use crate::error::GatewayError;
+use crate::headers::asks_for_long_context;
+use crate::telemetry::Route;
+
+/// The pause before another round when no credential rests, so that nothing says how long to wait.
+/// Doubled for each round.
+const ROUND_PAUSE: Duration = Duration::from_millis(200);
+
+/// What is left of a call that nobody has answered.
+#[derive(Debug)]
+enum Failure {
+    /// A provider's own answer: passed on when there is no better one.
+    Answer(Box<(BegunAnswer, Answering)>),
+    /// No answer came.
+    Error(UpstreamFailure),
+}
+
+/// How an attempt ended.
+enum Outcome {
+    Answered(HttpResponse),
+    /// Another credential may do better.
+    Failed(Failure),
+    /// The same credential, asked for less.
+    AskAgain,
+}
+
+/// Answers a call from our own providers, or from Amp where it may.
+pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFailure> {
+    let router = &call.handles.router;
+    let request = ModelRequest {
+        dialect: call.dialect,
+        model: &call.asked.model,
+        came_through_amp_door: call.came_through_amp_door(),
+    };
+    let mut attempts = Attempts::default();
+    let mut rounds = Rounds::new(call);
+    let mut last = None;
+    let exhausted = loop {
+        let session = || session_key(call.request.headers(), call.dialect, call.readable_body());
+        match router.choose(&request, &attempts, session)? {
+            Choice::Local(plan) => match attempt(call, plan, &mut attempts).await? {
+                Outcome::Answered(response) => return Ok(response),
+                Outcome::Failed(failure) => last = Some(failure),
+                Outcome::AskAgain => {}
+            },
+            Choice::Amp => return call.ask_amp(None).await,
+            Choice::Exhausted(exhausted) => {
+                let Some(pause) = rounds.pause_before_next(&exhausted, call) else {
+                    break exhausted;
+                };
+                sleep(pause).await;
+                attempts.begin_round();
+            }
+        }
+    };
+    if exhausted.amp_may_answer {
+        let failed_with = match &last {
+            Some(Failure::Answer(failed)) => failed.0.response.status.to_string(),
+            Some(Failure::Error(failure)) => failure.error.code().to_owned(),
+            None => "all credentials rest".to_owned(),
+        };
+        return call.ask_amp(Some(failed_with)).await;
+    }
+    match last {
+        Some(Failure::Answer(failed)) => {
+            let (answer, answering) = *failed;
+            Ok(answer::from_upstream(answer, answering).await)
+        }
+        Some(Failure::Error(failure)) => Err(failure),
+        None => Err(all_rest(call, &exhausted).into()),
+    }
+}
+
+/// The error for a call whose every credential rests.
+fn all_rest(call: &Call<'_>, exhausted: &Exhausted) -> GatewayError {
+    let Some(rest) = &exhausted.rest else { return GatewayError::Internal };
+    let left = call.handles.router.time_left(rest);
+    // Rounded up: a client that comes back a moment too early is turned away once more.
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    GatewayError::AllResting {
+        model: call.asked.model.clone(),
+        provider: rest.provider.clone(),
+        seconds: seconds.max(1),
+    }
+}
+
+/// How often, and how long, a call waits for credentials to come back.
+struct Rounds {
+    left: u32,
+    begun: u32,
+    max_pause: Duration,
+    /// For how long others may still be waited for while they probe.
+    probe_budget: Duration,
+}
+
+impl Rounds {
+    fn new(call: &Call<'_>) -> Self {
+        let settings = &call.handles.settings;
+        let max_pause = settings.max_retry_interval;
+        Self { left: settings.request_retry, begun: 0, max_pause, probe_budget: max_pause }
+    }
+
+    /// How long to wait for another round; `None` when there is none.
+    fn pause_before_next(&mut self, exhausted: &Exhausted, call: &Call<'_>) -> Option<Duration> {
+        if let Some(rest) = exhausted.rest.as_ref().filter(|rest| rest.is_probed) {
+            // The credential may be back any moment; that costs time, and no round.
+            let pause = call.handles.router.time_left(rest);
+            self.probe_budget = self.probe_budget.checked_sub(pause)?;
+            return (self.left > 0).then_some(pause);
+        }
+        let pause = match &exhausted.rest {
+            Some(rest) => call.handles.router.time_left(rest),
+            None => ROUND_PAUSE * 2_u32.saturating_pow(self.begun),
+        };
+        self.left = self.left.checked_sub(1)?;
+        self.begun += 1;
+        let is_soon = pause <= self.max_pause || exhausted.rest.is_none();
+        is_soon.then_some(pause.min(self.max_pause))
+    }
+}
+
+/// Asks one credential.
+async fn attempt(
+    call: &Call<'_>,
+    mut plan: LocalPlan,
+    attempts: &mut Attempts,
+) -> Result<Outcome, UpstreamFailure> {
+    let Call { handles, request, record, .. } = call;
+    let router = &handles.router;
+    let credential = plan.credential();
+    record.takes(if plan.is_mapped { Route::Mapped } else { Route::Local });
+    record.tries(credential.provider.clone(), &credential.id);
+    let family = credential.family;
+    let outgoing = local::call(&plan, call)?;
+    let answering = answering(call, &plan);
+    let sent_at = router.now();
+    let response = match handles.upstream.send(outgoing).await {
+        Ok(response) => response,
+        Err(failure) => {
+            attempts.note_failure_of(&plan);
+            match fault_of(&failure.error) {
+                Fault::Provider => router.failed(plan, Trouble::unreachable(), sent_at).await,
+                Fault::OurOwn => {}
+                Fault::Client => return Err(failure),
+            }
+            note_retry(call, failure.error.code());
+            return Ok(Outcome::Failed(Failure::Error(failure)));
+        }
+    };
+    let judged = look_at(response, call.dialect, family, SystemTime::now()).await;
+    let Judged { answer, verdict, refuses_long_context, is_empty_stream } = judged;
+    if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {
+        // Only what was asked for can have been turned down.
+        if asks_for_long_context(request.headers()) {
+            router.turned_long_context_down(&plan).await;
+            return Ok(Outcome::AskAgain);
+        }
+    }
+    match verdict {
+        Verdict::Fine => {
+            router.succeeded(&mut plan);
+            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
+        }
+        Verdict::RequestFault => {
+            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
+        }
+        Verdict::Trouble(trouble) => {
+            attempts.note_failure_of(&plan);
+            note_retry(call, trouble.class.as_str());
+            let provider = plan.credential().provider.clone();
+            router.failed(plan, trouble, sent_at).await;
+            Ok(Outcome::Failed(if is_empty_stream {
+                Failure::Error(GatewayError::UpstreamReset { provider }.into())
+            } else {
+                Failure::Answer(Box::new((answer, answering)))
+            }))
+        }
+    }
+}
+
+fn note_retry(call: &Call<'_>, class: &'static str) {
+    tracing::debug!(
+        request.id = call.record.id(),
+        upstream.name = call.record.provider().as_ref().map(|provider| provider.as_str()),
+        class,
+        "attempt failed"
+    );
+}
+
+/// Who is to blame for an attempt without an answer.
+enum Fault {
+    Provider,
+    /// Our own limits: another provider may have room.
+    OurOwn,
+    /// Nothing another credential could mend.
+    Client,
+}
+
+fn fault_of(error: &GatewayError) -> Fault {
+    use GatewayError as E;
+    match error {
+        E::UpstreamUnreachable { .. }
+        | E::UpstreamReset { .. }
+        | E::ConnectTimeout { .. }
+        | E::FirstByteTimeout { .. }
+        | E::UpstreamGarbled { .. } => Fault::Provider,
+        E::UpstreamBusy { .. } => Fault::OurOwn,
+        _ => Fault::Client,
+    }
+}
+
+fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
+    let model = ModelAnswer {
+        dialect: call.dialect,
+        route: if plan.is_mapped { Route::Mapped } else { Route::Local },
+        provider: plan.credential().provider.clone(),
+        client_model: plan.renames.then(|| call.asked.model.clone()),
+        after_failure: false,
+        amp_client: call.amp_client(plan.crosses_families),
+    };
+    Answering::modelled(call.request, call.handles.drain.clone(), model)
+}

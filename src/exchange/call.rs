@@ -1,0 +1,101 @@
+//! A model call on its way: what was asked, by whom, and through which door.
+
+use std::rc::Rc;
+
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+
+use super::amp_request;
+use super::answer::{self, AmpClient, Answering, ModelAnswer};
+use super::asked::Asked;
+use crate::actors::Handles;
+use crate::actors::upstream::{RequestBody, UpstreamFailure};
+use crate::adapt::amp::{ToolNames, clean_history};
+use crate::door::{Entrance, ModelCall, ModelDoor};
+use crate::telemetry::{RequestRecord, Route};
+use crate::types::{ClientId, Dialect};
+
+/// A model call whose body is there.
+pub(super) struct Call<'a> {
+    pub handles: &'a Handles,
+    pub request: &'a HttpRequest,
+    pub record: Rc<RequestRecord>,
+    pub door: ModelDoor,
+    pub dialect: Dialect,
+    pub client: Option<&'a ClientId>,
+    pub body: Bytes,
+    pub asked: Asked,
+}
+
+impl Call<'_> {
+    pub fn came_through_amp_door(&self) -> bool {
+        matches!(self.door.entrance, Entrance::AmpProvider(_))
+    }
+
+    /// The body without its content coding.
+    pub fn readable_body(&self) -> &Bytes {
+        self.asked.decoded().unwrap_or(&self.body)
+    }
+
+    /// Whether an Amp client speaks Anthropic Messages here, which its needs are about.
+    fn is_amp_turn(&self) -> bool {
+        self.came_through_amp_door() && self.door.call == ModelCall::Messages
+    }
+
+    /// The body without what an earlier answer of another provider left in Amp's history; `None`
+    /// when there is nothing to clean, and the body goes on as it came.
+    pub fn cleaned_body(&self) -> Option<Bytes> {
+        self.is_amp_turn().then(|| clean_history(self.readable_body())).flatten()
+    }
+
+    /// Whether the answer is adapted to an Amp client.
+    pub fn answer_is_adapted(&self) -> bool {
+        self.is_amp_turn()
+    }
+
+    /// What the answer must be adapted to, when an Amp client reads it.
+    pub fn amp_client(&self, crosses_families: bool) -> Option<AmpClient> {
+        self.is_amp_turn().then(|| AmpClient {
+            tool_names: ToolNames::of_request(self.readable_body()),
+            crosses_families,
+        })
+    }
+
+    /// The fallback: the same path and body, and every field, to the Amp server. `after` says what
+    /// our own credentials failed with, if they were asked; such a call costs Amp's credits although
+    /// the team has a provider for it, so it is never made silently.
+    pub async fn ask_amp(&self, after: Option<String>) -> Result<HttpResponse, UpstreamFailure> {
+        let Self { handles, request, record, dialect, client, .. } = self;
+        record.takes(Route::Amp);
+        let after_failure = after.is_some();
+        if let Some(failed_with) = after {
+            tracing::warn!(
+                request.id = record.id(),
+                model = self.asked.model.as_str(),
+                failed_with,
+                paid_by_amp_after_failure = handles.counters.note_fallback_after_failure(),
+                "own credentials failed; Amp is asked, and paid"
+            );
+        }
+        let cleaned = self.cleaned_body();
+        let is_decoded = cleaned.is_some() && self.asked.is_encoded();
+        let body = RequestBody::buffered(cleaned.unwrap_or_else(|| self.body.clone()));
+        let mut outgoing = amp_request(handles, request, *client, body).await?;
+        if is_decoded {
+            outgoing.fields.remove(actix_web::http::header::CONTENT_ENCODING);
+        }
+        outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
+        let provider = outgoing.provider.clone();
+        let upstream = handles.upstream.send(outgoing).await?;
+        let model = ModelAnswer {
+            dialect: *dialect,
+            route: Route::Amp,
+            provider,
+            client_model: None,
+            after_failure,
+            amp_client: None,
+        };
+        let answering = Answering::modelled(request, handles.drain.clone(), model);
+        Ok(answer::from_upstream(upstream.into(), answering).await)
+    }
+}
