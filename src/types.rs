@@ -5,8 +5,10 @@
 
 mod model;
 mod origin;
+mod pattern;
 mod secret;
 
 pub use model::{Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
+pub use pattern::ModelPattern;
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};
