@@ -26,9 +26,20 @@ pub struct ConfigError {
 /// Displays as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
+    pub kind: WarningKind,
     pub source: String,
     pub path: String,
     pub what: String,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// Worth a word.
+    Notice,
+    /// An entry that cannot work and is left out: the gateway starts without it, `ampgate check`
+    /// fails.
+    Skipped,
 }
 
 fn sentence(f: &mut fmt::Formatter<'_>, source: &str, path: &str, what: &str) -> fmt::Result {

@@ -4,10 +4,11 @@
 //! problem, and no stand-in survives, because a reader with problems yields no settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::places::Places;
-use super::problem::{Problem, Warning};
+use super::problem::{Problem, Warning, WarningKind};
 use super::shapes::{List, Scalar, Section};
 
 pub struct Reader<'a> {
@@ -28,8 +29,17 @@ impl<'a> Reader<'a> {
     }
 
     pub fn warn(&mut self, path: &str, what: impl Into<String>) {
+        self.note(WarningKind::Notice, path, what.into());
+    }
+
+    /// Says that the entry at `path` cannot work, and that the gateway does without it.
+    pub fn skip(&mut self, path: &str, why: impl fmt::Display) {
+        self.note(WarningKind::Skipped, path, format!("is skipped: {why}"));
+    }
+
+    fn note(&mut self, kind: WarningKind, path: &str, what: String) {
         let (source, path) = self.places.written(path);
-        self.warnings.push(Warning { source, path, what: what.into() });
+        self.warnings.push(Warning { kind, source, path, what });
     }
 
     /// Says that a key is understood, but waits for a later version.
