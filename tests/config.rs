@@ -317,6 +317,42 @@ fn one_alias_may_stand_for_several_models() {
     assert_eq!(names, [("a", "fast"), ("b", "Fast"), ("a", "fast")]);
 }
 
+/// A change in any of them makes another configuration, so that a watch needs them all.
+#[test]
+fn all_files_that_a_configuration_is_made_of_are_known() {
+    let key = fixture("key.txt");
+    let text = format!(
+        "api-keys: [{{ name: a, key-file: {key} }}]\n\
+         ampcode: {{ secrets-file: not-this.json, upstream-api-key-file: {key} }}\n\
+         tls: {{ cert: cert.pem, key: ~/key.pem, upstream-ca: ca.pem }}",
+        key = key.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, text).unwrap();
+    let environment = variables(&[("HOME", "/home/me")]);
+    let sources = Sources { file: Some(file.clone()), environment, ..Sources::default() };
+
+    let files = load(&sources).unwrap().files;
+
+    let expected =
+        [file, key, "cert.pem".into(), "/home/me/key.pem".into(), "ca.pem".into()].to_vec();
+    assert_eq!(files, expected);
+    let text = "tls: { enable: false, cert: a, key: b }\napi-keys: [k]";
+    assert_eq!(load_text(text, &[]).unwrap().files.len(), 1, "the certificate is not used");
+}
+
+#[test]
+fn a_broken_configuration_tells_the_files_that_may_mend_it() {
+    let error = load_file("no/such.yaml").unwrap_err();
+    assert_eq!(error.files, [Path::new("no/such.yaml")]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = (folder.path().join("a.yaml"), folder.path().join("key"));
+    std::fs::write(&file, format!("api-keys: [{{ key-file: {} }}]", key.display())).unwrap();
+    assert_eq!(load_file(&file).unwrap_err().files, [file, key]);
+}
+
 #[test]
 fn a_variable_beats_the_file_and_a_flag_beats_both() {
     let environment = variables(&[

@@ -4,6 +4,7 @@
 //! do. Neither ever carries the value of a secret.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// One thing that keeps the gateway from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Problem {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     pub problems: Vec<Problem>,
+    /// As [`Loaded::files`](super::Loaded::files): where a change may put things right.
+    pub files: Vec<PathBuf>,
 }
 
 /// The gateway starts, but something in its configuration has no effect, or not the expected one.
@@ -85,6 +88,7 @@ mod tests {
         };
         let error = ConfigError {
             problems: vec![problem("port", "must be a number"), problem("", "cannot be read")],
+            files: Vec::new(),
         };
 
         assert_eq!(error.to_string(), "a.yaml: port must be a number\na.yaml: cannot be read");

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use super::places::Places;
 use super::problem::{Problem, Warning, WarningKind};
@@ -16,11 +17,13 @@ pub struct Reader<'a> {
     places: Places,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
+    /// Files whose content counts, read or not.
+    pub files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a BTreeMap<String, String>, places: Places) -> Self {
-        Self { environment, places, problems: Vec::new(), warnings: Vec::new() }
+        Self { environment, places, problems: Vec::new(), warnings: Vec::new(), files: Vec::new() }
     }
 
     pub fn problem(&mut self, path: &str, what: impl Into<String>) {
@@ -148,12 +151,19 @@ impl<'a> Reader<'a> {
         found.map_or(fallback, |(_, value)| *value)
     }
 
+    /// Notes that the configuration is another one when the content of `file` is.
+    pub fn depends_on(&mut self, file: &Path) {
+        if !self.files.iter().any(|known| known == file) {
+            self.files.push(file.to_owned());
+        }
+    }
+
     /// A path of the file system; `~/` at its start is the home directory.
-    pub fn file(&mut self, path: &str, scalar: &Scalar) -> Option<std::path::PathBuf> {
+    pub fn file(&mut self, path: &str, scalar: &Scalar) -> Option<PathBuf> {
         let text = self.text(path, scalar)?;
         let home = self.environment.get("HOME").filter(|home| !home.is_empty());
         match (text.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => Some(std::path::Path::new(home).join(rest)),
+            (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),
             _ => Some(text.into()),
         }
     }
