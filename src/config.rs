@@ -19,6 +19,7 @@ mod extra_headers;
 mod file;
 mod foreign;
 mod layers;
+mod mapping;
 mod models;
 mod places;
 mod print;
@@ -41,10 +42,11 @@ use std::path::PathBuf;
 pub use amp::{Amp, Fallback};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
+pub use mapping::{MappingFrom, ModelMapping};
 pub use models::Model;
-pub use problem::{ConfigError, Problem, Warning};
+pub use problem::{ConfigError, Problem, Warning, WarningKind};
 pub use proxy_url::ProxyUrl;
-pub use routing::{ModelMapping, Routing, Strategy};
+pub use routing::{Routing, Strategy};
 pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
 pub use tls::{Tls, TlsFiles};
@@ -83,21 +85,32 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
+    /// Every file whose content this is made of, each once: the file itself, secrets given by
+    /// `*-file` keys, certificates. Not Amp's `secrets-file`, which is read while we run.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads and checks the configuration. Finds all problems, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
-    let file = file::read(sources).map_err(|problem| ConfigError { problems: vec![problem] })?;
-    load_with(file, sources)
+    let named = file::named(sources);
+    let file = file::read(&named)
+        .map_err(|problem| ConfigError { problems: vec![problem], files: vec![named.path] })?;
+    let files = file.iter().map(|(path, _)| path.clone()).collect();
+    load_with(file, files, sources)
 }
 
 /// Like [`load`], with `text` in place of a file: for a configuration that a program writes.
 pub fn load_text(text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
-    load_with(Some((PathBuf::from("built-in configuration"), text.to_owned())), sources)
+    let name = PathBuf::from("built-in configuration");
+    load_with(Some((name, text.to_owned())), Vec::new(), sources)
 }
 
-fn load_with(file: Option<(PathBuf, String)>, sources: &Sources) -> Result<Loaded, ConfigError> {
-    let one = |problem| ConfigError { problems: vec![problem] };
+fn load_with(
+    file: Option<(PathBuf, String)>,
+    files: Vec<PathBuf>,
+    sources: &Sources,
+) -> Result<Loaded, ConfigError> {
+    let one = |problem| ConfigError { problems: vec![problem], files: files.clone() };
     let source = file.as_ref().map(|(path, _)| path.display().to_string());
     let mut places = Places::new(source);
     let (values, mut problems) = match &file {
@@ -114,6 +127,7 @@ fn load_with(file: Option<(PathBuf, String)>, sources: &Sources) -> Result<Loade
         .and_then(|layers| deserialize(layers, &mut ignored));
     let mut reader = Reader::new(&sources.environment, places);
     reader.warnings = variables.warnings;
+    reader.files = files;
     // Maps come without an order of their own; messages must not change from run to run.
     ignored.sort_by_key(ToString::to_string);
     for path in ignored {
@@ -130,9 +144,9 @@ fn load_with(file: Option<(PathBuf, String)>, sources: &Sources) -> Result<Loade
     match settings {
         Some(settings) if problems.is_empty() => {
             let file = file.map(|(path, _)| path);
-            Ok(Loaded { settings, warnings: reader.warnings, file })
+            Ok(Loaded { settings, warnings: reader.warnings, file, files: reader.files })
         }
-        _ => Err(ConfigError { problems }),
+        _ => Err(ConfigError { problems, files: reader.files }),
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod model;
 mod origin;
+mod pattern;
 mod secret;
 mod thinking;
 
 pub use model::{Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
+pub use pattern::ModelPattern;
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};
 pub use thinking::{Thinking, ThinkingLevel};

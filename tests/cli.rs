@@ -94,6 +94,27 @@ fn check_fails_on_what_is_wrong_and_says_where_and_what_was_meant() {
 }
 
 #[test]
+fn check_fails_on_an_entry_that_serve_would_skip() {
+    let desk = Desk::new();
+    desk.write(
+        "ampgate.yaml",
+        "ampcode: { model-mappings: [ { from: '(', to: gpt-5, regex: true } ] }\n\
+         openai-api-key: [ { api-key: k, base-url: 'https://h/v1/responses' } ]\n",
+    );
+
+    let output = desk.run(&["check"]);
+
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("error: ampgate.yaml: ampcode.model-mappings[0] is skipped"), "{told}");
+    assert!(told.contains("warning: ampgate.yaml: openai-api-key[0].base-url"), "{told}");
+    assert!(
+        text(&output.stdout).contains("model-mappings: []"),
+        "what is left is shown all the same"
+    );
+}
+
+#[test]
 fn a_configuration_file_that_is_named_must_be_there() {
     let output = Desk::new().run(&["serve", "--config", "missing.yaml"]);
 

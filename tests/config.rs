@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ampgate::config::{
-    ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources, load,
+    ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources, Strategy,
+    WarningKind, load,
 };
 
 fn fixture(name: &str) -> PathBuf {
@@ -76,17 +77,13 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
         format!("debug {theirs} use `log.level: debug`"),
         format!("logging-to-file {theirs} ampgate logs to standard error; let the system keep the files"),
         format!("payload {theirs} ampgate passes requests on unchanged"),
-        format!("quota-exceeded {theirs} ampgate takes API keys, not account logins"),
+        format!("quota-exceeded {theirs} an exhausted credential rests, and the others answer"),
         format!("remote-management {theirs} ampgate is configured by its file only"),
         format!("usage-statistics-enabled {theirs} use the metrics of the admin port"),
         format!("ws-auth {theirs} every model route asks for a key"),
-        format!("ampcode.model-mappings {later}"),
-        format!("claude-api-key[1].prefix {later}"),
-        format!("gemini-api-key[0].excluded-models {later}"),
         format!("gemini-api-key[0].proxy-url {later}"),
         format!("openai-compatibility[0].api-key-entries[1].proxy-url {later}"),
         "openai-compatibility[0].headers.X-Session is left out: values taken from the request (`$...`) are not supported".to_owned(),
-        format!("routing.session-affinity {later}"),
     ];
     let expected: Vec<_> = expected
         .iter()
@@ -100,7 +97,16 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
     assert_eq!(settings.clients.len(), 2);
     assert_eq!(settings.tls.certificate, None);
     assert_eq!(settings.max_retry_interval, Duration::from_secs(30));
-    assert_eq!(settings.model_mappings.len(), 2);
+    let mapped = |model: &str| {
+        let mapping = settings.model_mappings.iter().find(|mapping| mapping.from.matches(model));
+        mapping.map(|mapping| mapping.to.as_str())
+    };
+    assert_eq!(mapped("claude-opus-4-5-20251101"), Some("gemini-claude-opus"));
+    assert_eq!(mapped("gpt-5-codex"), Some("gpt-5"));
+    assert_eq!(mapped("gpt-5"), None);
+    assert!(!settings.routing.session_affinity);
+    assert_eq!(settings.credentials[1].prefix.as_deref(), Some("test"));
+    assert!(settings.credentials[3].excluded_models[0].matches("gemini-2.5-pro"));
     let amp = settings.amp.unwrap();
     assert!(amp.restrict_management_to_localhost);
     assert_eq!(amp.upstream_key.unwrap().expose(), "hush-amp-team");
@@ -191,6 +197,10 @@ fn one_wrong_value_gives_one_message() {
         ("claude-api-key: [{ api-key: k, headers: { x-api-key: h } }]", "claude-api-key[0].headers.x-api-key cannot be set: the key of the credential goes there"),
         ("claude-api-key: [{ api-key: k, headers: { 'x y': h } }]", "claude-api-key[0].headers.x y is no name of a header field"),
         ("claude-api-key: [{ api-key: k, long-context: 1m }]", "claude-api-key[0].long-context must be true, false or auto"),
+        ("claude-api-key: [{ api-key: k, prefix: team/ }]", "claude-api-key[0].prefix must not begin or end with `/`: clients write `prefix/model`"),
+        ("claude-api-key: [{ api-key: k, prefix: ' /team' }]", "claude-api-key[0].prefix must not begin or end with `/`: clients write `prefix/model`"),
+        ("claude-api-key: [{ api-key: k, prefix: a team }]", "claude-api-key[0].prefix must have no white space: clients write `prefix/model`"),
+        ("ampcode: { model-mappings: [gpt-5] }", "ampcode.model-mappings[0] must be a map with `from` and `to`"),
         ("openai-compatibility: [{ base-url: 'https://h' }]", "openai-compatibility[0].name is empty"),
         ("openai-compatibility: [{ name: a b, base-url: 'https://h' }]", "openai-compatibility[0].name may have letters, digits, `-`, `_` and `.` only"),
         ("openai-compatibility: [{ name: amp, base-url: 'https://h' }]", "openai-compatibility[0].name is `amp`, which means the Amp server; take another name"),
@@ -212,16 +222,10 @@ fn what_is_odd_but_usable_gives_a_warning() {
         ("api-keys: [your-api-key-1]", "api-keys[0] is an example key everybody knows; make one of your own".to_owned()),
         ("claude-api-key: [{ api-key: '${K}' }]", "claude-api-key[0].api-key is taken as it is: `${...}` is not interpolated; use `api-key-env`".to_owned()),
         ("claude-api-key: [{ api-key: k, base-url: 'https://h/v1/messages' }]", "claude-api-key[0].base-url ends in `/messages`, which ampgate adds itself; it is taken off".to_owned()),
-        ("claude-api-key: [{ api-key: k, long-context: auto }]", "claude-api-key[0].long-context is not active yet: `auto` behaves as `false` until then".to_owned()),
-        ("claude-api-key: [{ api-key: k, priority: 1 }]", format!("claude-api-key[0].priority {later}")),
-        ("ampcode: { fallback: on-failure }", "ampcode.fallback is not active yet: `on-failure` behaves as `unconfigured` until then".to_owned()),
-        ("ampcode: { model-mappings: [{ from: a }] }", "ampcode.model-mappings[0] is skipped: it needs both `from` and `to`".to_owned()),
+        ("ampcode: { model-mappings: [{ from: GPT-5, to: a }, { from: gpt-5, to: b }] }", "ampcode.model-mappings[1] has the `from` of ampcode.model-mappings[0], which comes first".to_owned()),
         ("ampcode: { upstream-url: 'https://h/${X}' }", "ampcode.upstream-url is taken as it is: `${...}` is not interpolated; write the address".to_owned()),
-        ("request-retry: 1", format!("request-retry {later}")),
-        ("max-retry-interval: 10", format!("max-retry-interval {later}")),
         ("routing: { strategy: weighted-round-robin }", "routing.strategy is `weighted-round-robin`; ampgate has no weights, and takes turns".to_owned()),
         ("admin: { port: 1 }", format!("admin.port {later}")),
-        ("disable-cooling: true", format!("disable-cooling {later}")),
         ("codex: { identity-confuse: true }", "codex is CLIProxyAPI's and has no effect in ampgate: ampgate never disguises a client".to_owned()),
     ];
     for (text, expected) in cases {
@@ -229,7 +233,124 @@ fn what_is_odd_but_usable_gives_a_warning() {
         let said: Vec<String> =
             loaded.warnings.iter().map(|w| format!("{} {}", w.path, w.what)).collect();
         assert_eq!(said, [expected], "{text}");
+        assert_eq!(loaded.warnings[0].kind, WarningKind::Notice, "{text}");
     }
+}
+
+#[test]
+fn what_routing_reads_is_taken_in_silence() {
+    let text = "ampcode: { fallback: on-failure, force-model-mappings: true, model-mappings: [{ from: a, to: b }] }\n\
+                claude-api-key: [{ api-key: k, prefix: ' team-a ', priority: -2, excluded-models: ['*-Preview'], \
+                disable-cooling: true, long-context: auto }]\n\
+                routing: { strategy: fill-first, session-affinity: false, session-affinity-ttl: 10 }\n\
+                request-retry: 0\nmax-retry-interval: 10\ndisable-cooling: true\nforce-model-prefix: true";
+
+    let loaded = load_text(text, &[]).unwrap();
+
+    assert_eq!(loaded.warnings, []);
+    let settings = loaded.settings;
+    assert_eq!(settings.amp.unwrap().fallback, Fallback::OnFailure);
+    assert!(settings.force_model_mappings && settings.force_model_prefix);
+    assert_eq!(settings.routing.strategy, Strategy::FillFirst);
+    assert_eq!(settings.routing.session_affinity_ttl, Duration::from_secs(10));
+    assert_eq!((settings.request_retry, settings.disable_cooling), (0, true));
+    let credential = &settings.credentials[0];
+    assert_eq!((credential.prefix.as_deref(), credential.priority), (Some("team-a"), -2));
+    assert_eq!(credential.disable_cooling, Some(true));
+    assert_eq!(credential.long_context, LongContext::Auto);
+    assert!(credential.excluded_models[0].matches("claude-5-preview"));
+}
+
+#[test]
+fn a_mapping_that_cannot_work_is_skipped_and_named_and_the_others_stay() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("{ from: a }",                             "`to` is empty"),
+        ("{ from: ' ', to: b }",                    "`from` is empty"),
+        ("{}",                                      "`from` is empty"),
+        ("~",                                       "`from` is empty"),
+        ("{ from: 4.5, to: b }",                    "`from` is a number; put it in quotes"),
+        ("{ from: [a], to: b }",                    "`from` must be a text, not a list"),
+        ("{ from: a, to: true }",                   "`to` is a boolean; put it in quotes"),
+        ("{ from: '(gpt', to: b, regex: true }",    "its pattern is wrong: unclosed group"),
+        ("{ from: '(?=a)', to: b, regex: true }",   "its pattern is wrong: look-around, including look-ahead and look-behind, is not supported"),
+        (r"{ from: '(\w{500}){500}', to: b, regex: true }", "its pattern is too big"),
+    ];
+    for (entry, why) in cases {
+        let text = format!(
+            "ampcode: {{ model-mappings: [{{ from: one, to: 1st }}, {entry}, {{ from: two, to: 2nd }}] }}"
+        );
+        let loaded = load_text(&text, &[]).unwrap();
+        let said: Vec<_> =
+            loaded.warnings.iter().map(|w| (w.kind, w.path.as_str(), w.what.clone())).collect();
+        let what = format!("is skipped: {why}");
+        let expected = (WarningKind::Skipped, "ampcode.model-mappings[1]", what);
+        assert_eq!(said, [expected], "{entry}");
+        let left: Vec<_> =
+            loaded.settings.model_mappings.iter().map(|mapping| mapping.to.as_str()).collect();
+        assert_eq!(left, ["1st", "2nd"], "{entry}");
+    }
+}
+
+#[test]
+fn the_first_of_several_mappings_of_one_model_wins() {
+    let text = "ampcode: { model-mappings: [{ from: ' Gpt-5 ', to: first }, { from: gpt-5, to: second }, \
+                { from: gpt-5, to: pattern, regex: true }] }";
+
+    let settings = load_text(text, &[]).unwrap().settings;
+
+    let left: Vec<_> =
+        settings.model_mappings.iter().map(|m| (m.from.as_str(), m.to.as_str())).collect();
+    assert_eq!(left, [("Gpt-5", "first"), ("gpt-5", "pattern")]);
+}
+
+#[test]
+fn one_alias_may_stand_for_several_models() {
+    let text = "openai-compatibility: [{ name: or, base-url: 'https://h', models: \
+                [{ name: a, alias: fast }, { name: b, alias: Fast }, { name: a, alias: fast }] }]";
+
+    let loaded = load_text(text, &[]).unwrap();
+
+    assert_eq!(loaded.warnings, []);
+    let models = &loaded.settings.credentials[0].models;
+    let names: Vec<_> = models.iter().map(|m| (m.name.as_str(), m.alias.as_str())).collect();
+    assert_eq!(names, [("a", "fast"), ("b", "Fast"), ("a", "fast")]);
+}
+
+/// A change in any of them makes another configuration, so that a watch needs them all.
+#[test]
+fn all_files_that_a_configuration_is_made_of_are_known() {
+    let key = fixture("key.txt");
+    let text = format!(
+        "api-keys: [{{ name: a, key-file: {key} }}]\n\
+         ampcode: {{ secrets-file: not-this.json, upstream-api-key-file: {key} }}\n\
+         tls: {{ cert: cert.pem, key: ~/key.pem, upstream-ca: ca.pem }}",
+        key = key.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, text).unwrap();
+    let environment = variables(&[("HOME", "/home/me")]);
+    let sources = Sources { file: Some(file.clone()), environment, ..Sources::default() };
+
+    let files = load(&sources).unwrap().files;
+
+    let expected =
+        [file, key, "cert.pem".into(), "/home/me/key.pem".into(), "ca.pem".into()].to_vec();
+    assert_eq!(files, expected);
+    let text = "tls: { enable: false, cert: a, key: b }\napi-keys: [k]";
+    assert_eq!(load_text(text, &[]).unwrap().files.len(), 1, "the certificate is not used");
+}
+
+#[test]
+fn a_broken_configuration_tells_the_files_that_may_mend_it() {
+    let error = load_file("no/such.yaml").unwrap_err();
+    assert_eq!(error.files, [Path::new("no/such.yaml")]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = (folder.path().join("a.yaml"), folder.path().join("key"));
+    std::fs::write(&file, format!("api-keys: [{{ key-file: {} }}]", key.display())).unwrap();
+    assert_eq!(load_file(&file).unwrap_err().files, [file, key]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct Amp {
 pub enum Fallback {
     /// When no credential of ours is configured for the model.
     Unconfigured,
-    /// Also when ours fail. Not active yet: behaves as [`Self::Unconfigured`].
+    /// Also when all of ours that serve the model have failed, or rest.
     OnFailure,
     Never,
 }
@@ -74,10 +74,6 @@ impl Reader<'_> {
             &raw.restrict_management_to_localhost,
         );
         let fallback = self.choice("ampcode.fallback", &raw.fallback, &FALLBACKS);
-        if fallback == Fallback::OnFailure {
-            let what = "is not active yet: `on-failure` behaves as `unconfigured` until then";
-            self.warn("ampcode.fallback", what);
-        }
         let url = self.text(url_path, &raw.upstream_url)?;
         let (origin, base_path) = match base_url::split(&url) {
             Ok(parts) => parts,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::types::{ApiKey, Origin, ProviderName};
+use crate::types::{ApiKey, ModelPattern, Origin, ProviderName};
 
 use super::base_url;
 use super::models::Model;
@@ -30,7 +30,7 @@ pub enum LongContext {
     /// Taken out of `Anthropic-Beta`. The default.
     Strip,
     Keep,
-    /// Not active yet: behaves as [`Self::Strip`].
+    /// Tried once for each credential; where it is refused, that is remembered and it is taken out.
     Auto,
 }
 
@@ -54,13 +54,14 @@ pub struct Credential {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Default [`LongContext::Strip`].
     pub long_context: LongContext,
-    /// What clients write in front of a model's name to get this credential. Not active yet.
+    /// Clients write `prefix/model` to get a credential that has it; the name alone gets it, too,
+    /// unless `force-model-prefix` is on. Without white space, or a slash at either end.
     pub prefix: Option<String>,
-    /// The highest goes first; default 0, from -1000000 to 1000000. Not active yet.
+    /// The highest that can answer goes first; default 0, from -1000000 to 1000000.
     pub priority: i64,
-    /// Patterns (`*-preview`) of models not served. Not active yet.
-    pub excluded_models: Vec<String>,
-    /// Whether failures put this one aside, if it differs from the rest. Not active yet.
+    /// Models it does not serve, whatever `models` or the family say.
+    pub excluded_models: Vec<ModelPattern>,
+    /// Whether failures do not put it to rest, if that differs from the rest of them.
     pub disable_cooling: Option<bool>,
     /// Not active yet.
     pub proxy_url: Option<ProxyUrl>,
@@ -200,14 +201,11 @@ impl Reader<'_> {
         let excluded_models =
             self.excluded_models(&format!("{path}.excluded-models"), raw.excluded_models);
         let headers = self.headers(&format!("{path}.headers"), raw.headers, has_key);
-        let prefix = self.later_text(&format!("{path}.prefix"), &raw.prefix);
+        let prefix = self.prefix(&format!("{path}.prefix"), &raw.prefix);
         let priority = self.priority(&format!("{path}.priority"), &raw.priority);
         let cooling_path = format!("{path}.disable-cooling");
         let disable_cooling = (!raw.disable_cooling.is_blank())
             .then(|| self.flag(&cooling_path, &raw.disable_cooling));
-        if disable_cooling == Some(true) {
-            self.warn_not_active(&cooling_path);
-        }
         let url_path = format!("{path}.base-url");
         let base = match base_url::parse(base_url, family) {
             Ok(base) => base,
@@ -240,17 +238,17 @@ impl Reader<'_> {
     }
 
     fn priority(&mut self, path: &str, scalar: &Scalar) -> i64 {
-        let priority = self.integer(path, scalar, -MOST_PRIORITY..=MOST_PRIORITY).unwrap_or(0);
-        if priority != 0 {
-            self.warn_not_active(path);
-        }
-        priority
+        self.integer(path, scalar, -MOST_PRIORITY..=MOST_PRIORITY).unwrap_or(0)
     }
 
-    fn later_text(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
-        let text = self.text(path, scalar)?;
-        self.warn_not_active(path);
-        Some(text)
+    fn prefix(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+        let prefix = self.text(path, scalar)?;
+        if prefix.starts_with('/') || prefix.ends_with('/') {
+            self.problem(path, "must not begin or end with `/`: clients write `prefix/model`");
+        } else if prefix.contains(char::is_whitespace) {
+            self.problem(path, "must have no white space: clients write `prefix/model`");
+        }
+        Some(prefix)
     }
 
     fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
@@ -258,11 +256,7 @@ impl Reader<'_> {
         match scalar {
             Scalar::Absent | Scalar::Bool(false) => LongContext::Strip,
             Scalar::Bool(true) => LongContext::Keep,
-            Scalar::Text(text) if text.trim() == "auto" => {
-                let what = "is not active yet: `auto` behaves as `false` until then";
-                self.warn(&path, what);
-                LongContext::Auto
-            }
+            Scalar::Text(text) if text.trim() == "auto" => LongContext::Auto,
             _ => {
                 self.problem(&path, "must be true, false or auto");
                 LongContext::Strip

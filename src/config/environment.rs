@@ -11,7 +11,7 @@ use config::{Map, Value};
 use super::aliases;
 use super::foreign;
 use super::places::Places;
-use super::problem::{Problem, Warning};
+use super::problem::{Problem, Warning, WarningKind};
 use super::schema::{self, KeyPath};
 
 /// What a variable that sets a key begins with.
@@ -103,7 +103,7 @@ fn nearly_a_key(name: &str, value: &str) -> Option<Warning> {
         return None;
     }
     let what = format!("has no effect; write {PREFIX}{rest}, with two underscores");
-    Some(Warning { source: name.to_owned(), path: String::new(), what })
+    Some(Warning { kind: WarningKind::Notice, source: name.to_owned(), path: String::new(), what })
 }
 
 #[cfg(test)]

@@ -14,23 +14,33 @@ use super::problem::Problem;
 /// Read when neither `--config` nor `AMPGATE_CONFIG` names a file, and only if it is there.
 const USUAL_FILE: &str = "ampgate.yaml";
 
-/// The file and its text; `None` when no file is asked for and the usual one is not there.
-pub fn read(sources: &Sources) -> Result<Option<(PathBuf, String)>, Problem> {
+/// The file to read.
+pub struct Named {
+    pub path: PathBuf,
+    /// `None`: nobody asks for it, it is the usual one.
+    asked_by: Option<&'static str>,
+}
+
+pub fn named(sources: &Sources) -> Named {
     let variable = sources.environment.get("AMPGATE_CONFIG").filter(|file| !file.is_empty());
-    let (asked_by, file) = match (&sources.file, variable) {
-        (Some(file), _) => (Some("--config"), file.clone()),
-        (None, Some(file)) => (Some("AMPGATE_CONFIG"), PathBuf::from(file)),
-        (None, None) => (None, PathBuf::from(USUAL_FILE)),
-    };
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(Some((file, text))),
+    match (&sources.file, variable) {
+        (Some(file), _) => Named { path: file.clone(), asked_by: Some("--config") },
+        (None, Some(file)) => Named { path: file.into(), asked_by: Some("AMPGATE_CONFIG") },
+        (None, None) => Named { path: USUAL_FILE.into(), asked_by: None },
+    }
+}
+
+/// The file and its text; `None` when no file is asked for and the usual one is not there.
+pub fn read(Named { path, asked_by }: &Named) -> Result<Option<(PathBuf, String)>, Problem> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.clone(), text))),
         Err(error) if asked_by.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let what = match asked_by {
                 Some(asked_by) => format!("cannot be read ({asked_by} names it): {error}"),
                 None => format!("cannot be read: {error}"),
             };
-            Err(problem(&file, what))
+            Err(problem(path, what))
         }
     }
 }

@@ -9,6 +9,7 @@ const IMAGES: &str = "ampgate passes image and video requests on as they are";
 const TO_STDERR: &str = "ampgate logs to standard error; let the system keep the files";
 const ONE_RULE: &str = "ampgate has one rule for all credentials";
 const UNCHANGED: &str = "ampgate passes requests on unchanged";
+const HELD: &str = "ampgate adds nothing to an answer that is waited for";
 const DESCRIBED: &str = "ampgate does not describe models to clients";
 
 /// Where a key is known from.
@@ -35,9 +36,9 @@ const KEYS: &[(Place, &str, &str)] = &[
     (Place::Top, "usage-statistics-enabled", "use the metrics of the admin port"),
     (Place::Top, "redis-usage-queue-retention-seconds", "use the metrics of the admin port"),
     (Place::Top, "passthrough-headers", "ampgate always passes response headers on"),
-    (Place::Top, "max-retry-credentials", "ampgate tries every credential that may serve"),
-    (Place::Top, "save-cooldown-status", "cooldowns live in memory"),
-    (Place::Top, "transient-error-cooldown-seconds", "ampgate has its own cooldowns"),
+    (Place::Top, "max-retry-credentials", "ampgate tries every credential that may serve; see `request-retry`"),
+    (Place::Top, "save-cooldown-status", "cooldowns live in memory, and end with the process"),
+    (Place::Top, "transient-error-cooldown-seconds", "how long a credential rests follows from the failure"),
     (Place::Top, "disable-claude-cloak-mode", DISGUISE),
     (Place::Top, "claude-code", DISGUISE),
     (Place::Top, "claude-header-defaults", DISGUISE),
@@ -54,15 +55,15 @@ const KEYS: &[(Place, &str, &str)] = &[
     (Place::Top, "antigravity-signature-cache-enabled", LOGINS),
     (Place::Top, "antigravity-signature-bypass-strict", LOGINS),
     (Place::Top, "auth", LOGINS),
-    (Place::Top, "quota-exceeded", LOGINS),
+    (Place::Top, "quota-exceeded", "an exhausted credential rests, and the others answer"),
     (Place::Top, "xai", "use `openai-compatibility` for xAI"),
     (Place::Top, "xai-api-key", "use `openai-compatibility` for xAI"),
     (Place::Top, "generative-language-api-key", "use `gemini-api-key`"),
     (Place::Top, "interactions-api-key", "use `gemini-api-key`"),
     (Place::Top, "ws-auth", "every model route asks for a key"),
     (Place::Top, "allow-localhost-unauthenticated", "every model route asks for a key"),
-    (Place::Top, "nonstream-keepalive-interval", UNCHANGED),
-    (Place::Top, "streaming", UNCHANGED),
+    (Place::Top, "nonstream-keepalive-interval", HELD),
+    (Place::Top, "streaming", "ampgate adds nothing to a stream, and tries again by `request-retry` before its first event"),
     (Place::Top, "payload", UNCHANGED),
     (Place::Top, "credential-concurrency", "use `limits.connections-per-upstream`"),
     (Place::Top, "credential-in-flight", "use the metrics of the admin port"),

@@ -1,12 +1,13 @@
 //! Which models a credential serves, and which it does not.
 
-use crate::types::ModelName;
+use crate::types::{ModelName, ModelPattern};
 
 use super::raw::RawModel;
 use super::reader::Reader;
 use super::shapes::{List, Scalar, Section};
 
-/// A model a credential serves.
+/// A model a credential serves. Several with one alias are a pool: one name for clients, answered by
+/// any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     /// What the provider calls it.
@@ -33,13 +34,11 @@ impl Reader<'_> {
         models
     }
 
-    pub fn excluded_models(&mut self, path: &str, list: List<Scalar>) -> Vec<String> {
+    pub fn excluded_models(&mut self, path: &str, list: List<Scalar>) -> Vec<ModelPattern> {
         let mut patterns = Vec::new();
         for (index, item) in self.items(path, list).into_iter().enumerate() {
-            patterns.extend(self.required_text(&format!("{path}[{index}]"), &item));
-        }
-        if !patterns.is_empty() {
-            self.warn_not_active(path);
+            let text = self.required_text(&format!("{path}[{index}]"), &item);
+            patterns.extend(text.and_then(|text| ModelPattern::parse(&text)));
         }
         patterns
     }

@@ -57,9 +57,9 @@ impl Settings {
         }
         page.value("force-model-mappings", self.force_model_mappings);
         page.list("model-mappings", &self.model_mappings, |page, mapping| {
-            page.text("from", &mapping.from);
+            page.text("from", mapping.from.as_str());
             page.text("to", mapping.to.as_str());
-            page.value("regex", mapping.regex);
+            page.value("regex", mapping.from.is_pattern());
         });
     }
 
@@ -190,8 +190,8 @@ impl Page {
         self.value(key, quoted(&humantime::format_duration(duration).to_string()));
     }
 
-    fn texts(&mut self, key: &str, texts: &[String]) {
-        let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    fn texts(&mut self, key: &str, texts: &[impl Display]) {
+        let texts: Vec<String> = texts.iter().map(|text| quoted(&text.to_string())).collect();
         self.value(key, format!("[{}]", texts.join(", ")));
     }
 

@@ -4,6 +4,7 @@
 //! do. Neither ever carries the value of a secret.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// One thing that keeps the gateway from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +21,28 @@ pub struct Problem {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     pub problems: Vec<Problem>,
+    /// As [`Loaded::files`](super::Loaded::files): where a change may put things right.
+    pub files: Vec<PathBuf>,
 }
 
 /// The gateway starts, but something in its configuration has no effect, or not the expected one.
 /// Displays as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
+    pub kind: WarningKind,
     pub source: String,
     pub path: String,
     pub what: String,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// Worth a word.
+    Notice,
+    /// An entry that cannot work and is left out: the gateway starts without it, `ampgate check`
+    /// fails.
+    Skipped,
 }
 
 fn sentence(f: &mut fmt::Formatter<'_>, source: &str, path: &str, what: &str) -> fmt::Result {
@@ -74,6 +88,7 @@ mod tests {
         };
         let error = ConfigError {
             problems: vec![problem("port", "must be a number"), problem("", "cannot be read")],
+            files: Vec::new(),
         };
 
         assert_eq!(error.to_string(), "a.yaml: port must be a number\na.yaml: cannot be read");

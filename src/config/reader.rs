@@ -4,10 +4,12 @@
 //! problem, and no stand-in survives, because a reader with problems yields no settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use super::places::Places;
-use super::problem::{Problem, Warning};
+use super::problem::{Problem, Warning, WarningKind};
 use super::shapes::{List, Scalar, Section};
 
 pub struct Reader<'a> {
@@ -15,11 +17,13 @@ pub struct Reader<'a> {
     places: Places,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
+    /// Files whose content counts, read or not.
+    pub files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a BTreeMap<String, String>, places: Places) -> Self {
-        Self { environment, places, problems: Vec::new(), warnings: Vec::new() }
+        Self { environment, places, problems: Vec::new(), warnings: Vec::new(), files: Vec::new() }
     }
 
     pub fn problem(&mut self, path: &str, what: impl Into<String>) {
@@ -28,8 +32,17 @@ impl<'a> Reader<'a> {
     }
 
     pub fn warn(&mut self, path: &str, what: impl Into<String>) {
+        self.note(WarningKind::Notice, path, what.into());
+    }
+
+    /// Says that the entry at `path` cannot work, and that the gateway does without it.
+    pub fn skip(&mut self, path: &str, why: impl fmt::Display) {
+        self.note(WarningKind::Skipped, path, format!("is skipped: {why}"));
+    }
+
+    fn note(&mut self, kind: WarningKind, path: &str, what: String) {
         let (source, path) = self.places.written(path);
-        self.warnings.push(Warning { source, path, what: what.into() });
+        self.warnings.push(Warning { kind, source, path, what });
     }
 
     /// Says that a key is understood, but waits for a later version.
@@ -138,12 +151,19 @@ impl<'a> Reader<'a> {
         found.map_or(fallback, |(_, value)| *value)
     }
 
+    /// Notes that the configuration is another one when the content of `file` is.
+    pub fn depends_on(&mut self, file: &Path) {
+        if !self.files.iter().any(|known| known == file) {
+            self.files.push(file.to_owned());
+        }
+    }
+
     /// A path of the file system; `~/` at its start is the home directory.
-    pub fn file(&mut self, path: &str, scalar: &Scalar) -> Option<std::path::PathBuf> {
+    pub fn file(&mut self, path: &str, scalar: &Scalar) -> Option<PathBuf> {
         let text = self.text(path, scalar)?;
         let home = self.environment.get("HOME").filter(|home| !home.is_empty());
         match (text.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => Some(std::path::Path::new(home).join(rest)),
+            (Some(rest), Some(home)) => Some(Path::new(home).join(rest)),
             _ => Some(text.into()),
         }
     }

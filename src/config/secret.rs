@@ -65,6 +65,7 @@ impl Reader<'_> {
     /// Reads a mounted secret. Only the path is ever named.
     fn secret_in_file(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
         let file = self.file(path, scalar)?;
+        self.depends_on(&file);
         // SECURITY: a key pasted in the place of a path must not be printed.
         let shown = match file.to_string_lossy() {
             text if text.contains('/') || text.contains('.') => format!("`{text}`"),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::amp::Amp;
 use super::clients::Client;
 use super::credential::{self, Credential};
+use super::mapping::ModelMapping;
 use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
-use super::routing::{ModelMapping, Routing};
+use super::routing::Routing;
 use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
 use super::tls::Tls;
 
@@ -28,20 +29,20 @@ pub struct Settings {
     pub tls: Tls,
     pub admin: Admin,
     pub log: Log,
-    /// Not active yet.
     pub routing: Routing,
-    /// Further attempts after a failed one. Default 3, at most 100. Not active yet.
+    /// How often a call is tried again when a credential failed and nothing has gone to the client
+    /// yet: each time over all credentials that may serve. Default 3, at most 100.
     pub request_retry: u32,
-    /// The longest pause before another attempt. Default 30 s, at most 1 h. Not active yet.
+    /// The longest wait, inside one call, for a credential to come back from its rest; if it takes
+    /// longer, the client is told at once. Default 30 s, at most 1 h.
     pub max_retry_interval: Duration,
-    /// Whether failures put no credential aside. Default false. Not active yet.
+    /// Whether failures put no credential to rest, unless it says otherwise. Default false.
     pub disable_cooling: bool,
-    /// In their order. Not active yet.
+    /// In their order: exact names count before patterns. No two have the same `from`.
     pub model_mappings: Vec<ModelMapping>,
-    /// Whether mappings go before local credentials. Default false. Not active yet.
+    /// Whether mappings go before local credentials that serve the model. Default false.
     pub force_model_mappings: bool,
-    /// Whether names without a prefix miss credentials that have one. Default false. Not active
-    /// yet.
+    /// Whether names without a prefix miss credentials that have one. Default false.
     pub force_model_prefix: bool,
     /// For all upstreams without one of their own. Not active yet.
     pub proxy_url: Option<ProxyUrl>,
@@ -54,14 +55,15 @@ impl Reader<'_> {
         let mut amp = self.section("ampcode", std::mem::take(&mut raw.ampcode));
         let model_mappings = self.mappings(std::mem::take(&mut amp.model_mappings));
         let force_model_mappings =
-            self.later_flag("ampcode.force-model-mappings", &amp.force_model_mappings);
+            self.flag("ampcode.force-model-mappings", &amp.force_model_mappings);
         let amp = self.amp(amp, &clients);
         let credentials = credential::read(self, &mut raw);
         let routing = self.section("routing", raw.routing);
         let routing = self.routing(&routing);
-        let retry = self.retry(&raw.request_retry, &raw.max_retry_interval);
-        let disable_cooling = self.later_flag("disable-cooling", &raw.disable_cooling);
-        let force_model_prefix = self.later_flag("force-model-prefix", &raw.force_model_prefix);
+        let request_retry = self.retries(&raw.request_retry);
+        let max_retry_interval = self.retry_interval(&raw.max_retry_interval);
+        let disable_cooling = self.flag("disable-cooling", &raw.disable_cooling);
+        let force_model_prefix = self.flag("force-model-prefix", &raw.force_model_prefix);
         let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
         let cors = self.section("cors", raw.cors);
         let limits = self.section("limits", raw.limits);
@@ -81,8 +83,8 @@ impl Reader<'_> {
             admin: self.admin(&admin),
             log: self.log(&log),
             routing,
-            request_retry: retry.attempts,
-            max_retry_interval: retry.max_interval,
+            request_retry,
+            max_retry_interval,
             disable_cooling,
             model_mappings,
             force_model_mappings,

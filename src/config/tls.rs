@@ -39,6 +39,11 @@ impl Reader<'_> {
                 None
             }
         };
-        Tls { certificate, upstream_ca: self.file("tls.upstream-ca", &raw.upstream_ca) }
+        let upstream_ca = self.file("tls.upstream-ca", &raw.upstream_ca);
+        let files = certificate.iter().flat_map(|files| [&files.cert, &files.key]);
+        for file in files.chain(&upstream_ca) {
+            self.depends_on(file);
+        }
+        Tls { certificate, upstream_ca }
     }
 }
