@@ -18,9 +18,11 @@ mod wire;
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, Message};
+use arc_swap::ArcSwap;
 use futures::future::LocalBoxFuture;
 
 pub use flight::OutgoingRequest;
@@ -80,11 +82,20 @@ pub struct Dispatch(pub Local<OutgoingRequest>);
 #[rtype(result = "Result<Local<TunnelFlight>, GatewayError>")]
 pub struct OpenTunnel(pub Local<OutgoingRequest>);
 
+/// How connections are made, and how many.
+#[derive(Clone, Debug)]
+pub struct UpstreamPolicy {
+    pub tls: UpstreamTls,
+    pub timeouts: Timeouts,
+    pub limits: ConnectionLimits,
+}
+
 /// Owns this worker's connections to every upstream.
 pub struct UpstreamActor {
-    tls: UpstreamTls,
-    timeouts: Timeouts,
-    limits: ConnectionLimits,
+    /// What holds now; a reload puts another in its place.
+    present: Arc<ArcSwap<UpstreamPolicy>>,
+    /// What the pools below were made by.
+    policy: Arc<UpstreamPolicy>,
     upstreams: HashMap<Origin, Known>,
 }
 
@@ -97,23 +108,34 @@ struct Known {
 
 impl UpstreamActor {
     #[must_use]
-    pub fn new(tls: UpstreamTls, timeouts: Timeouts, limits: ConnectionLimits) -> Self {
-        Self { tls, timeouts, limits, upstreams: HashMap::new() }
+    pub fn new(present: Arc<ArcSwap<UpstreamPolicy>>) -> Self {
+        let policy = present.load_full();
+        Self { present, policy, upstreams: HashMap::new() }
+    }
+
+    /// Follows a reload: pools of before are let go of, and what is in flight on them flies on.
+    fn follow_reload(&mut self) {
+        let present = self.present.load();
+        if !Arc::ptr_eq(&present, &self.policy) {
+            self.policy = Arc::clone(&present);
+            self.upstreams.clear();
+        }
     }
 
     fn known(&mut self, origin: &Origin) -> &Known {
         // `entry` would clone the origin for every request.
         if !self.upstreams.contains_key(origin) {
-            let connect = self.timeouts.connect;
-            let transport = Rc::new(Transport::new(origin.clone(), self.tls.clone(), connect));
+            let connect = self.policy.timeouts.connect;
+            let transport = Rc::new(Transport::new(origin.clone(), self.policy.tls.clone(), connect));
             let clients = Rc::new(Clients::new(transport, origin.is_tls(), connect));
-            let limit = self.limits.for_origin(origin);
+            let limit = self.policy.limits.for_origin(origin);
             self.upstreams.insert(origin.clone(), Known { clients, limit });
         }
         &self.upstreams[origin]
     }
 
     fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
+        self.follow_reload();
         let known = self.known(&request.origin);
         let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
         let permit = known.limit.acquire().ok_or_else(busy)?;
@@ -135,7 +157,7 @@ impl Handler<Dispatch> for UpstreamActor {
     fn handle(&mut self, Dispatch(request): Dispatch, _: &mut Self::Context) -> Self::Result {
         let request = request.take();
         let (clients, permit) = self.admit(&request)?;
-        let flight: Flight = Box::pin(flight::fly(clients, request, self.timeouts, permit));
+        let flight: Flight = Box::pin(flight::fly(clients, request, self.policy.timeouts, permit));
         Ok(Local::new(flight))
     }
 }
@@ -148,7 +170,7 @@ impl Handler<OpenTunnel> for UpstreamActor {
         let (clients, permit) = self.admit(&request)?;
         let transport = clients.transport.clone();
         let flight: TunnelFlight =
-            Box::pin(handshake::open_tunnel(transport, request, self.timeouts, permit));
+            Box::pin(handshake::open_tunnel(transport, request, self.policy.timeouts, permit));
         Ok(Local::new(flight))
     }
 }

@@ -136,6 +136,14 @@ fn number(credentials: &mut [Credential]) {
     }
 }
 
+impl Credential {
+    /// Whether it is found out by asking what the credential may do with the long context.
+    #[must_use]
+    pub fn learns_long_context(&self) -> bool {
+        self.long_context == LongContext::Auto
+    }
+}
+
 impl Reader<'_> {
     fn credential(
         &mut self,

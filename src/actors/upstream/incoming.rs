@@ -101,7 +101,11 @@ impl Stream for UpstreamBody {
                 this.payload = Payload::None;
                 Poll::Ready(Some(Err(BodyBroke::Upstream(error.to_string()))))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                // Asked again, an ended body must not wait for a connection that is elsewhere.
+                this.payload = Payload::None;
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 std::task::ready!(this.idle.poll_elapsed(cx));
                 this.payload = Payload::None;

@@ -20,6 +20,12 @@ impl ConnectionLimits {
         Self { limit, in_flight: Arc::default() }
     }
 
+    /// 0: none.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The counter of one origin. A worker asks once for each upstream, not for each request.
     #[must_use]
     pub fn for_origin(&self, origin: &Origin) -> ConnectionLimit {
