@@ -1,11 +1,12 @@
 //! What the gateway knows about the four wire dialects.
 //!
-//! | module   | knows                                                             |
-//! | -------- | ----------------------------------------------------------------- |
-//! | `answer` | where an answer names its model                                   |
-//! | `error`  | the error body, and the event that ends a broken stream           |
-//! | `gemini` | the paths that name a model and a method                          |
-//! | `models` | the three shapes of a list of models                              |
+//! | module    | knows                                                            |
+//! | --------- | ---------------------------------------------------------------- |
+//! | `answer`  | where an answer names its model                                  |
+//! | `error`   | the error body, and the event that ends a broken stream          |
+//! | `gemini`  | the paths that name a model and a method                         |
+//! | `models`  | the three shapes of a list of models                             |
+//! | `verdict` | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
 //! done in `crate::body` by what this module knows. The shapes are those that each provider's
@@ -15,6 +16,7 @@ mod answer;
 mod error;
 mod gemini;
 mod models;
+mod verdict;
 
 pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
@@ -22,4 +24,8 @@ pub use gemini::{GeminiCall, parse_gemini_call, parse_gemini_path, replace_gemin
 pub use models::{
     ListedModel, ModelListShape, NotAModelsList, list_shape, merge_models_lists, model_entry,
     models_list,
+};
+pub use verdict::{
+    FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
+    refuses_long_context,
 };
