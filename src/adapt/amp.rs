@@ -14,9 +14,13 @@
 //!
 //! Which requests come from Amp, and whether a mapping crossed providers, the caller knows.
 
+mod answer;
 mod history;
+mod tool_names;
 
+pub use answer::AmpAnswer;
 pub use history::clean_history;
+pub use tool_names::ToolNames;
 
 use crate::body::JsonPart;
 use crate::types::Dialect;
