@@ -16,6 +16,7 @@ mod answer;
 mod error;
 mod gemini;
 mod models;
+mod session;
 mod verdict;
 
 pub use answer::model_paths;
@@ -25,6 +26,7 @@ pub use models::{
     ListedModel, ModelListShape, NotAModelsList, list_shape, merge_models_lists, model_entry,
     models_list,
 };
+pub use session::{SessionKey, session_key};
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
     refuses_long_context,

@@ -45,10 +45,10 @@ pub enum GatewayError {
     #[error("no provider serves model `{model}`: {hint}")]
     ModelNotServed { model: ModelName, hint: &'static str },
     #[error(
-        "every credential for model `{model}` is resting: provider `{provider}` may be asked again in \
-         {seconds} s"
+        "every credential for model `{model}` rests after failures ({reason}): provider `{provider}` \
+         may be asked again in {seconds} s"
     )]
-    AllResting { model: ModelName, provider: ProviderName, seconds: u64 },
+    AllResting { model: ModelName, provider: ProviderName, reason: &'static str, seconds: u64 },
     #[error("no provider for this call is configured: {hint}")]
     NoProvider { hint: &'static str },
     #[error("WebSocket is not served here: use HTTP on the same path")]

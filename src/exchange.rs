@@ -29,7 +29,7 @@ use self::call::Call;
 use self::incoming::{collect_body, streamed_body};
 use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, RequestBody, UpstreamFailure};
-use crate::adapt::session_key;
+use crate::dialect::session_key;
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};

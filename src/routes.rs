@@ -124,7 +124,7 @@ async fn open_tunnel(
             Ok(tunnel::join(switched, payload, &record, &handles.drain))
         }
         TunnelAnswer::Refused(upstream) => {
-            let mut response = exchange::answer_refusal(upstream, answering).await;
+            let mut response = exchange::answer_refusal(upstream.into(), answering).await;
             // What the client sends next may be frames already; nothing on this connection is HTTP.
             response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
             Ok(response)

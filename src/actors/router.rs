@@ -37,7 +37,7 @@ use self::actor::{
     Bind, ProviderRouterActor, Reload, ReportFailure, ReportNoLongContext, ReportSuccess, Settle,
 };
 use self::affinity::{Affinity, Conversation};
-use self::cooldown::{Cooldowns, MemberId};
+use self::cooldown::{Cooldowns, CoolingState, MemberId};
 use self::pick::{Picked, Situation, pick};
 use self::snapshot::{Shared, Snapshot, TURNS};
 use self::table::{Candidate, CandidateRoute, RouteTable};
@@ -96,8 +96,7 @@ impl ProviderRouter {
             affinity: Affinity::new(clock.now()),
             turns: [const { AtomicUsize::new(0) }; TURNS],
         });
-        let actor =
-            ProviderRouterActor { shared: shared.clone(), clock: clock.clone(), next_id }.start();
+        let actor = ProviderRouterActor::new(shared.clone(), clock.clone(), next_id).start();
         Self { shared, actor, clock }
     }
 
@@ -126,10 +125,11 @@ impl ProviderRouter {
                 let rest = rest.map(|rest| RestingProvider {
                     provider: candidates.all[rest.index].member.credential.provider.clone(),
                     until: rest.until,
+                    reason: rest.reason,
                     is_probed: rest.is_probed,
                 });
-                let amp_may_answer = request.came_through_amp_door
-                    && table.fallback() == Fallbacks::ToAmpOnFailure;
+                let amp_may_answer =
+                    request.came_through_amp_door && table.fallback() == Fallbacks::ToAmpOnFailure;
                 return Ok(Choice::Exhausted(Exhausted { rest, amp_may_answer }));
             }
         };
@@ -238,14 +238,18 @@ impl ProviderRouter {
         self.shared.snapshot.load().table.unlisted(dialect)
     }
 
-    /// Notes that a provider answered well. Costs a message only when that is news.
-    pub fn succeeded(&self, plan: &mut LocalPlan) {
+    /// Notes that a provider answered an attempt of `sent_at` well. Costs a message only when that is
+    /// news.
+    pub fn succeeded(&self, plan: &mut LocalPlan, sent_at: Instant) {
         let probe = plan.probe.take();
         let snapshot = self.shared.snapshot.load();
-        if probe.is_some() || snapshot.cooldowns.knows(plan.member.id, &plan.upstream_model) {
+        let state =
+            snapshot.cooldowns.state(plan.member.id, &plan.upstream_model, self.clock.now());
+        if !matches!(state, CoolingState::Ready) {
             self.actor.do_send(ReportSuccess {
                 member: plan.member.clone(),
                 model: plan.upstream_model.clone(),
+                sent_at,
                 probe,
             });
         }

@@ -126,7 +126,8 @@ impl UpstreamActor {
         // `entry` would clone the origin for every request.
         if !self.upstreams.contains_key(origin) {
             let connect = self.policy.timeouts.connect;
-            let transport = Rc::new(Transport::new(origin.clone(), self.policy.tls.clone(), connect));
+            let transport =
+                Rc::new(Transport::new(origin.clone(), self.policy.tls.clone(), connect));
             let clients = Rc::new(Clients::new(transport, origin.is_tls(), connect));
             let limit = self.policy.limits.for_origin(origin);
             self.upstreams.insert(origin.clone(), Known { clients, limit });

@@ -59,24 +59,23 @@ pub(super) struct Live {
 /// Follows the configuration's files and `asked` for as long as the gateway runs.
 pub(super) async fn follow(live: Live, started_with: Arc<Settings>, reload: Reload) {
     let Reload { sources, mut asked, apply_log } = reload;
-    let mut watch = match load(&sources) {
-        Ok(loaded) => Some(ConfigWatch::start(loaded.files)),
-        Err(_) => None, // it was readable a moment ago; SIGHUP still works
-    };
+    // Read once more, since the watch has to begin before what it is compared with.
+    let mut watch = ConfigWatch::start(files_of(&sources));
+    watch.set_paths(files_of(&sources));
     loop {
         let cause = tokio::select! {
-            Some(()) = next_change(watch.as_mut()) => "file changed",
+            () = watch.changed() => "file changed",
             Some(()) = asked.recv() => "asked by signal",
             else => return,
         };
         match reload_once(&live, &started_with, &sources, &apply_log).await {
             Ok(files) => {
                 tracing::info!(cause, "configuration reloaded");
-                if let Some(watch) = &mut watch {
-                    watch.set_paths(files);
-                }
+                watch.set_paths(files);
             }
             Err(problems) => {
+                // A file that is named now and could not be read may come to be.
+                watch.set_paths(files_of(&sources));
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
@@ -86,11 +85,8 @@ pub(super) async fn follow(live: Live, started_with: Arc<Settings>, reload: Relo
     }
 }
 
-async fn next_change(watch: Option<&mut ConfigWatch>) -> Option<()> {
-    match watch {
-        Some(watch) => watch.changed().await,
-        None => std::future::pending().await,
-    }
+fn files_of(sources: &Sources) -> Vec<PathBuf> {
+    load(sources).map_or_else(|error| error.files, |loaded| loaded.files)
 }
 
 /// Reads, checks, and replaces. Returns the files that were read.
@@ -107,12 +103,15 @@ async fn reload_once(
         match &live.generated {
             Some(client) => settings.clients.push(client.clone()),
             // A key made up now would be shown to nobody.
-            None => return Err(vec!["no `api-keys` are left, so no client could come in".to_owned()]),
+            None => {
+                return Err(vec!["no `api-keys` are left, so no client could come in".to_owned()]);
+            }
         }
     }
     let before = live.house.load_full();
     let limits = live.upstream.load().limits.clone();
-    let plans = Plans::new(settings, amp_api_key(sources), Some(&limits)).map_err(|error| vec![error.to_string()])?;
+    let plans = Plans::new(settings, amp_api_key(sources), Some(&limits))
+        .map_err(|error| vec![error.to_string()])?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

@@ -59,7 +59,12 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
         let loaded = load_text(&settings(upstream.origin(), args), &own_sources(sources))
             .map_err(|error| error.to_string())?;
         start_logging(&loaded.settings.log)?;
-        let launch = Launch { settings: loaded.settings, amp_api_key: None, workers: workers(), reload: None };
+        let launch = Launch {
+            settings: loaded.settings,
+            amp_api_key: None,
+            workers: workers(),
+            reload: None,
+        };
         let gateway = Gateway::start(launch).await.map_err(|error| error.to_string())?;
         let address = gateway.addresses().first().copied();
         let address = reachable(address.ok_or("the gateway listens nowhere")?);

@@ -121,7 +121,9 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         (false, _) => Some(GzipRepair::new(if is_stream { 0 } else { GZIP_HOLD_BYTES })),
     };
     let size = match declared {
-        Some(length) if rewrite.is_none() && adapt.is_none() && repair.is_none() => BodySize::Sized(length),
+        Some(length) if rewrite.is_none() && adapt.is_none() && repair.is_none() => {
+            BodySize::Sized(length)
+        }
         _ => BodySize::Stream,
     };
     let dialect = answering.model.as_ref().map(|model| model.dialect);

@@ -16,8 +16,7 @@ use super::judged::{Judged, look_at};
 use super::local;
 use crate::actors::router::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest};
 use crate::actors::upstream::UpstreamFailure;
-use crate::adapt::session_key;
-use crate::dialect::{Trouble, Verdict};
+use crate::dialect::{Trouble, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::telemetry::Route;
@@ -100,6 +99,7 @@ fn all_rest(call: &Call<'_>, exhausted: &Exhausted) -> GatewayError {
     GatewayError::AllResting {
         model: call.asked.model.clone(),
         provider: rest.provider.clone(),
+        reason: rest.reason,
         seconds: seconds.max(1),
     }
 }
@@ -178,7 +178,7 @@ async fn attempt(
     }
     match verdict {
         Verdict::Fine => {
-            router.succeeded(&mut plan);
+            router.succeeded(&mut plan, sent_at);
             Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
         }
         Verdict::RequestFault => {

@@ -133,8 +133,9 @@ fn readable(fields: &HeaderMap, body: Bytes) -> Bytes {
 /// Some compatible servers put an error into a 200. It is short, and says so.
 fn has_small_json(response: &UpstreamResponse) -> bool {
     let content_type = response.fields.get(header::CONTENT_TYPE);
-    let is_json = content_type
-        .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"application/json"));
+    let is_json = content_type.is_some_and(|value| {
+        value.as_bytes().to_ascii_lowercase().starts_with(b"application/json")
+    });
     let is_small = response.body.length().is_some_and(|length| length <= ERROR_BYTES as u64);
     is_json && is_small && !is_encoded(&response.fields)
 }

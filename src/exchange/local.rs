@@ -73,8 +73,7 @@ fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
     let mut path = path_at(plan.credential(), call.door.call, client_path);
     if let (NamedIn::Path(gemini), true) = (&call.asked.named_in, plan.renames) {
         let model_at = path.len() - (client_path.len() - model_at(call.door.call));
-        let renamed =
-            replace_gemini_model(&path[model_at..], gemini, plan.upstream_model.as_str());
+        let renamed = replace_gemini_model(&path[model_at..], gemini, plan.upstream_model.as_str());
         path.replace_range(model_at.., &renamed);
     }
     path

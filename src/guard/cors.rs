@@ -12,7 +12,6 @@ const MAX_AGE_SECONDS: &str = "7200";
 pub(super) struct CorsPolicy<'a>(pub &'a [String]);
 
 impl CorsPolicy<'_> {
-
     /// The request's `Origin` when it may read the answer.
     pub(super) fn granted_origin(&self, fields: &HeaderMap) -> Option<HeaderValue> {
         let origin = fields.get(header::ORIGIN)?;

@@ -22,7 +22,7 @@ pub enum LogStyle {
 }
 
 /// Changes a running log.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LogControl {
     filter: Handle<EnvFilter, Registry>,
     lines: Handle<Lines, Filtered>,

@@ -374,7 +374,13 @@ async fn start_on(host: &str, yaml: &str) -> Result<Gateway, StartError> {
         overrides: Overrides { host: Some(host.to_owned()), port: Some(0) },
     })
     .unwrap();
-    Gateway::start(Launch { settings: loaded.settings, amp_api_key: None, workers: 1 }).await
+    Gateway::start(Launch {
+        settings: loaded.settings,
+        amp_api_key: None,
+        workers: 1,
+        reload: None,
+    })
+    .await
 }
 
 #[actix_web::test]

@@ -42,6 +42,7 @@ pub(super) struct ReportFailure {
 pub(super) struct ReportSuccess {
     pub member: Arc<Member>,
     pub model: ModelName,
+    pub sent_at: Instant,
     pub probe: Option<ProbeLease>,
 }
 
@@ -71,6 +72,11 @@ pub(super) struct ProviderRouterActor {
 }
 
 impl ProviderRouterActor {
+    /// `last_id` is the highest that the table of the first snapshot holds.
+    pub fn new(shared: Arc<Shared>, clock: Clock, last_id: u32) -> Self {
+        Self { shared, clock, next_id: last_id }
+    }
+
     /// Publishes the snapshot that `change` makes of the present one.
     fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
         let now = self.shared.snapshot.load();
@@ -153,11 +159,10 @@ impl Handler<ReportSuccess> for ProviderRouterActor {
     type Result = ();
 
     fn handle(&mut self, report: ReportSuccess, _: &mut Self::Context) {
-        let ReportSuccess { member, model, probe } = report;
+        let ReportSuccess { member, model, sent_at, probe } = report;
         let _until_it_is_known = probe;
         let mut forgotten = false;
-        let now = self.clock.now();
-        self.publish(|next| forgotten = next.cooldowns.succeed(member.id, &model, now));
+        self.publish(|next| forgotten = next.cooldowns.succeed(member.id, &model, sent_at));
         if forgotten {
             let credential = member.credential.id.as_str();
             tracing::info!(credential, model = model.as_str(), "credential serves again");

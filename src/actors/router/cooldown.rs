@@ -29,7 +29,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use probe::Probe;
+pub use probe::{Probe, ProbeLease};
 
 use crate::dialect::{Scope, Trouble, TroubleClass};
 use crate::types::ModelName;

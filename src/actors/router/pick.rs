@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cooldown::{CoolingState, Cooldowns, MemberId, ProbeLease, TroubleClass};
+use super::cooldown::{Cooldowns, CoolingState, MemberId, ProbeLease};
 use super::table::Candidate;
 use crate::config::Strategy;
 use crate::types::ModelName;
@@ -43,7 +43,7 @@ pub(super) enum Picked {
 pub(super) struct Resting {
     pub index: usize,
     pub until: Instant,
-    pub class: Option<TroubleClass>,
+    pub reason: &'static str,
     /// Whether another request is finding out just now, so that `until` is a guess.
     pub is_probed: bool,
 }
@@ -66,7 +66,8 @@ pub(super) fn pick(
         let state = situation.cooldowns.state(id, &candidate.upstream_model, situation.now);
         match state {
             CoolingState::Resting { until, class } => {
-                note_rest(Resting { index, until, class: Some(class), is_probed: false });
+                let reason = class.as_str();
+                note_rest(Resting { index, until, reason, is_probed: false });
             }
             _ if has_failed(candidate, situation.failed) => {}
             state => ready.push((index, state)),
@@ -77,9 +78,8 @@ pub(super) fn pick(
     loop {
         let top = ready.iter().map(|(index, _)| priority(&candidates[*index])).max();
         let Some(top) = top else { return Picked::None { rest } };
-        let tier: Vec<usize> = (0..ready.len())
-            .filter(|at| priority(&candidates[ready[*at].0]) == top)
-            .collect();
+        let tier: Vec<usize> =
+            (0..ready.len()).filter(|at| priority(&candidates[ready[*at].0]) == top).collect();
         let bound = tier.iter().copied().find(|at| is_bound(&candidates[ready[*at].0], situation));
         let at = match (bound, situation.strategy) {
             (Some(at), _) => at,
@@ -98,7 +98,7 @@ pub(super) fn pick(
                 Some(lease) => return Picked::One(index, Some(lease)),
                 None => {
                     let until = situation.now + PROBE_PATIENCE;
-                    let probed = Resting { index, until, class: None, is_probed: true };
+                    let probed = Resting { index, until, reason: "probed", is_probed: true };
                     if rest.as_ref().is_none_or(|known| probed.until < known.until) {
                         rest = Some(probed);
                     }
@@ -114,11 +114,13 @@ fn priority(candidate: &Candidate) -> i64 {
 }
 
 fn has_failed(candidate: &Candidate, failed: &[Failed]) -> bool {
-    failed.iter().any(|(id, model)| *id == candidate.member.id && *model == candidate.upstream_model)
+    failed
+        .iter()
+        .any(|(id, model)| *id == candidate.member.id && *model == candidate.upstream_model)
 }
 
 fn is_bound(candidate: &Candidate, situation: &Situation<'_>) -> bool {
-    situation.bound.is_some_and(|(id, model)| {
-        *id == candidate.member.id && *model == candidate.upstream_model
-    })
+    situation
+        .bound
+        .is_some_and(|(id, model)| *id == candidate.member.id && *model == candidate.upstream_model)
 }

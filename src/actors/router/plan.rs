@@ -93,6 +93,8 @@ pub struct Exhausted {
 pub struct RestingProvider {
     pub provider: ProviderName,
     pub until: Instant,
+    /// What it failed with, in one word.
+    pub reason: &'static str,
     /// Another request is finding out just now whether it serves again; `until` is a guess.
     pub is_probed: bool,
 }

@@ -94,7 +94,8 @@ impl RouteTable {
         before: Option<&Self>,
         mut next_id: impl FnMut() -> MemberId,
     ) -> Self {
-        let mut known: Vec<&Arc<Member>> = before.map_or(Vec::new(), |b| b.members.iter().collect());
+        let mut known: Vec<&Arc<Member>> =
+            before.map_or(Vec::new(), |b| b.members.iter().collect());
         let members = credentials
             .into_iter()
             .map(|credential| {
@@ -223,8 +224,8 @@ fn serve(
         return Vec::new();
     }
     if credential.models.is_empty() {
-        let serves = naming == Naming::ListedOrFamily
-            && is_family_name(credential.family, model.as_str());
+        let serves =
+            naming == Naming::ListedOrFamily && is_family_name(credential.family, model.as_str());
         return if serves { vec![model] } else { Vec::new() };
     }
     let entries = credential.models.iter().filter(|entry| same_name(&entry.alias, &model));
