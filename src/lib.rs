@@ -4,6 +4,7 @@
 //! a request through them.
 
 pub mod actors;
+pub mod adapt;
 pub mod app;
 pub mod body;
 pub mod cli;
