@@ -1,11 +1,12 @@
 //! What the gateway knows about the four wire dialects.
 //!
-//! | module   | knows                                                             |
-//! | -------- | ----------------------------------------------------------------- |
-//! | `answer` | where an answer names its model                                   |
-//! | `error`  | the error body, and the event that ends a broken stream           |
-//! | `gemini` | the paths that name a model and a method                          |
-//! | `models` | the three shapes of a list of models                              |
+//! | module    | knows                                                            |
+//! | --------- | ---------------------------------------------------------------- |
+//! | `answer`  | where an answer names its model                                  |
+//! | `error`   | the error body, and the event that ends a broken stream          |
+//! | `gemini`  | the paths that name a model and a method                         |
+//! | `models`  | the four shapes of a list of models                              |
+//! | `session` | which conversation a call belongs to                             |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
 //! done in `crate::body` by what this module knows. The shapes are those that each provider's
@@ -15,6 +16,7 @@ mod answer;
 mod error;
 mod gemini;
 mod models;
+mod session;
 
 pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
@@ -23,3 +25,4 @@ pub use models::{
     ListedModel, ModelListShape, NotAModelsList, list_shape, merge_models_lists, model_entry,
     models_list,
 };
+pub use session::{SessionKey, session_key};
