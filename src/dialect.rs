@@ -5,7 +5,8 @@
 //! | `answer`  | where an answer names its model                                  |
 //! | `error`   | the error body, and the event that ends a broken stream          |
 //! | `gemini`  | the paths that name a model and a method                         |
-//! | `models`  | the three shapes of a list of models                             |
+//! | `models`  | the four shapes of a list of models                              |
+//! | `session` | which conversation a call belongs to                             |
 //! | `verdict` | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is

@@ -23,20 +23,47 @@ impl Edits {
     }
 
     /// Gives a member of an object another value, or adds it in front of the others. Of a key that
-    /// is written twice both get the value: no two readers may disagree. One call for each object
-    /// and new key: two keys added to one object would both be the first.
+    /// is written twice both get the value: no two readers may disagree. To add two keys to an
+    /// object that may be empty, use [`Self::change_members`]: neither call would know that a comma
+    /// is due.
     pub fn set_member(&mut self, body: &[u8], object: JsonPart<'_>, key: &str, json: &str) {
+        self.change_members(body, object, &[(key, json)], |_| false);
+    }
+
+    /// Sets members of one object and removes others. What `set` names is not removed.
+    pub fn change_members(
+        &mut self,
+        body: &[u8],
+        object: JsonPart<'_>,
+        set: &[(&str, &str)],
+        mut is_removed: impl FnMut(&str) -> bool,
+    ) {
         let members = object.members().unwrap_or_default();
-        let mut found = false;
-        for member in members.iter().filter(|member| member.key == key) {
-            self.replace(body, member.value, json);
-            found = true;
+        let is_set = |key: &str| set.iter().any(|(set, _)| *set == key);
+        let mut added: Vec<String> = Vec::new();
+        for (key, json) in set {
+            let mut found = false;
+            for member in members.iter().filter(|member| member.key == *key) {
+                self.replace(body, member.value, *json);
+                found = true;
+            }
+            if !found {
+                added.push(format!("{}:{json}", json_string(key)));
+            }
         }
-        if !found {
+        let values: Vec<_> = members
+            .iter()
+            .map(|member| {
+                let is_removed = !is_set(&member.key) && is_removed(&member.key);
+                (member.value.span_in(body), is_removed)
+            })
+            .collect();
+        if !added.is_empty() {
             let at = object.span_in(body).start + 1;
-            let comma = if members.is_empty() { "" } else { "," };
-            self.0.push((at..at, format!("{}:{json}{comma}", json_string(key))));
+            let comma = if values.iter().all(|(_, removed)| *removed) { "" } else { "," };
+            self.0.push((at..at, added.join(",") + comma));
         }
+        self.remove(body, &object.span_in(body), &values);
     }
 
     /// Removes the members of an object for which `is_removed` says so.
@@ -44,14 +71,9 @@ impl Edits {
         &mut self,
         body: &[u8],
         object: JsonPart<'_>,
-        mut is_removed: impl FnMut(&str) -> bool,
+        is_removed: impl FnMut(&str) -> bool,
     ) {
-        let members = object.members().unwrap_or_default();
-        let values: Vec<_> = members
-            .iter()
-            .map(|member| (member.value.span_in(body), is_removed(&member.key)))
-            .collect();
-        self.remove(body, &object.span_in(body), &values);
+        self.change_members(body, object, &[], is_removed);
     }
 
     /// Removes the elements of an array that stand at the places for which `is_removed` says so.
@@ -165,6 +187,27 @@ mod tests {
         for (body, expected, why) in cases {
             let seen = edited(body, |edits, body, whole| {
                 edits.remove_members(body, whole, |key| matches!(key, "x" | "y"));
+            });
+            assert_eq!(seen, expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn members_are_set_and_removed_in_one_go() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            // body,                       becomes,                        why
+            ("{}",                         r#"{"k":7,"l":8}"#,             "two in an empty object"),
+            (r#"{"a":1}"#,                 r#"{"k":7,"l":8,"a":1}"#,       "two in front"),
+            (r#"{"x":1, "a": 2 }"#,        r#"{"k":7,"l":8, "a": 2 }"#,    "in the place of the first"),
+            (r#"{ "x":1 , "y":2 }"#,       r#"{"k":7,"l":8}"#,             "in the place of all"),
+            (r#"{"x":1,"l":2,"y":3}"#,     r#"{"k":7,"l":8}"#,             "one replaced, its neighbours removed"),
+            (r#"{"k":1,"a":{"x":1},"l":2}"#, r#"{"k":7,"a":{"x":1},"l":8}"#, "nothing to add or to remove"),
+        ];
+        for (body, expected, why) in cases {
+            let seen = edited(body, |edits, body, whole| {
+                let is_removed = |key: &str| matches!(key, "x" | "y" | "k");
+                edits.change_members(body, whole, &[("k", "7"), ("l", "8")], is_removed);
             });
             assert_eq!(seen, expected, "{why}");
         }

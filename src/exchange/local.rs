@@ -11,7 +11,7 @@ use super::asked::NamedIn;
 use super::call::Call;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
-use crate::adapt::set_thinking;
+use crate::adapt::{set_thinking, takes_thinking};
 use crate::body::{find_model, replace_model};
 use crate::config::{Credential, Family, LongContext};
 use crate::dialect::replace_gemini_model;
@@ -82,14 +82,19 @@ fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
 /// The body that goes out, and whether a content coding was taken off for it.
 fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool), GatewayError> {
     let cleaned = call.cleaned_body();
-    let is_changed = cleaned.is_some() || plan.thinking.is_some();
+    let takes_thinking = match &call.asked.named_in {
+        NamedIn::Path(gemini) => takes_thinking(&gemini.method),
+        NamedIn::Body { .. } => true,
+    };
+    let thinking = plan.thinking.filter(|_| takes_thinking);
+    let is_changed = cleaned.is_some() || thinking.is_some();
     let renames_body = plan.renames && matches!(call.asked.named_in, NamedIn::Body { .. });
     if !is_changed && !renames_body {
         return Ok((RequestBody::buffered(call.body.clone()), false));
     }
     let mut body = cleaned.unwrap_or_else(|| call.readable_body().clone());
     let model = plan.upstream_model.as_str();
-    if let Some(thinking) = plan.thinking {
+    if let Some(thinking) = thinking {
         body = set_thinking(call.dialect, model, thinking, &body);
     }
     let body = match &call.asked.named_in {

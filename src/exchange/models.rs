@@ -98,13 +98,13 @@ fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {
         Entrance::Direct => None,
     };
     let fields = request.headers();
-    let shows_google_key = fields.contains_key(HeaderName::from_static("x-goog-api-key"))
-        || request
-            .uri()
-            .query()
-            .is_some_and(|query| query.split('&').any(|parameter| parameter.starts_with("key=")));
+    let query = request.uri().query().unwrap_or_default();
+    let has_parameter = |name: &str| query.split('&').any(|parameter| parameter.starts_with(name));
+    let shows_google_key =
+        fields.contains_key(HeaderName::from_static("x-goog-api-key")) || has_parameter("key=");
     list_shape(
         provider,
+        has_parameter("client_version="),
         fields.contains_key(HeaderName::from_static("anthropic-version")),
         shows_google_key,
     )
@@ -113,7 +113,7 @@ fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {
 const fn dialect_of(shape: ModelListShape) -> Dialect {
     match shape {
         ModelListShape::Anthropic => Dialect::Anthropic,
-        ModelListShape::OpenAi => Dialect::OpenAiChat,
+        ModelListShape::OpenAi | ModelListShape::Codex => Dialect::OpenAiChat,
         ModelListShape::Gemini => Dialect::Gemini,
     }
 }

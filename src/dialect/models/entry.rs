@@ -17,8 +17,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// An entry of our own. Only what we know: limits and abilities are not ours to invent.
-    pub(super) fn own(shape: ModelListShape, model: &ListedModel<'_>) -> Self {
+    /// An entry of our own. Only what we know: limits and abilities are not ours to invent. `None`
+    /// where an entry would have to hold more than that.
+    pub(super) fn own(shape: ModelListShape, model: &ListedModel<'_>) -> Option<Self> {
         let ListedModel { id, owned_by } = *model;
         let json = match shape {
             ModelListShape::Anthropic => to_raw(&AnthropicModel {
@@ -36,8 +37,9 @@ impl Entry {
                 // Clients filter by it, and what we list we serve by this method.
                 supported_generation_methods: ["generateContent"],
             }),
+            ModelListShape::Codex => return None,
         };
-        Self { id: Some(id.to_owned()), json }
+        Some(Self { id: Some(id.to_owned()), json })
     }
 
     /// An entry as an upstream wrote it.
@@ -50,6 +52,7 @@ impl Entry {
                 Some((_, id)) => id.to_owned(),
                 None => name,
             }),
+            ModelListShape::Codex => names.slug,
         };
         Ok(Self { id, json })
     }
@@ -97,16 +100,18 @@ struct GeminiModel<'a> {
     supported_generation_methods: [&'static str; 1],
 }
 
+/// The list of Gemini and of Codex.
 #[derive(Serialize)]
-struct GeminiList<'a> {
+struct ModelsListOf<'a> {
     models: Vec<&'a RawValue>,
 }
 
-/// What tells entries apart; OpenAI-compatible servers may send both.
+/// What tells entries apart; OpenAI-compatible servers may send several.
 #[derive(Deserialize)]
 struct Names {
     id: Option<String>,
     name: Option<String>,
+    slug: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +133,9 @@ pub(super) fn read_list(
         ModelListShape::Anthropic | ModelListShape::OpenAi => {
             serde_json::from_slice::<DataList>(body)?.data
         }
-        ModelListShape::Gemini => serde_json::from_slice::<ModelsList>(body)?.models,
+        ModelListShape::Gemini | ModelListShape::Codex => {
+            serde_json::from_slice::<ModelsList>(body)?.models
+        }
     };
     entries.into_iter().map(|json| Entry::read(shape, json)).collect()
 }
@@ -142,7 +149,7 @@ pub(super) fn write_list(shape: ModelListShape, entries: &[Entry]) -> String {
             to_raw(&AnthropicList { data, has_more: false, first_id, last_id })
         }
         ModelListShape::OpenAi => to_raw(&OpenAiList { object: "list", data }),
-        ModelListShape::Gemini => to_raw(&GeminiList { models: data }),
+        ModelListShape::Gemini | ModelListShape::Codex => to_raw(&ModelsListOf { models: data }),
     };
     Box::<str>::from(list).into()
 }

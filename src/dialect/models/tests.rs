@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use ModelListShape::{Anthropic, Gemini, OpenAi};
+use ModelListShape::{Anthropic, Codex, Gemini, OpenAi};
 
 const ANTHROPIC: &str = include_str!("../../../tests/fixtures/anthropic/a09-models.exchange.json");
 const OPENAI: &str = include_str!("../../../tests/fixtures/openai-chat/c08-models.exchange.json");
@@ -24,20 +24,35 @@ fn upstream_body(exchange: &str) -> Bytes {
 fn the_shape_is_the_one_the_client_expects() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
-        // provider,         version, goog key, shape,    why
-        (Some("anthropic"),  false,   false,    Anthropic, "the path says so"),
-        (Some("google"),     false,   false,    Gemini,    "the path says so"),
-        (Some("openai"),     false,   false,    OpenAi,    "the path says so"),
-        (Some("openrouter"), true,    true,     OpenAi,    "the path beats the header"),
-        (Some("google"),     true,    false,    Gemini,    "the path beats the header"),
-        (None,               true,    false,    Anthropic, "Anthropic's SDKs send their version"),
-        (None,               true,    true,     Anthropic, "nobody else sends that version"),
-        (None,               false,   true,     Gemini,    "Google's key"),
-        (None,               false,   false,    OpenAi,    "everybody else"),
+        // provider,         codex, version, goog key, shape,    why
+        (Some("anthropic"),  false, false,   false,    Anthropic, "the path says so"),
+        (Some("google"),     false, false,   false,    Gemini,    "the path says so"),
+        (Some("openai"),     false, false,   false,    OpenAi,    "the path says so"),
+        (Some("openrouter"), false, true,    true,     OpenAi,    "the path beats the header"),
+        (Some("google"),     false, true,    false,    Gemini,    "the path beats the header"),
+        (Some("openai"),     true,  false,   false,    OpenAi,    "the path beats the query"),
+        (None,               true,  false,   false,    Codex,     "only Codex sends its version"),
+        (None,               true,  true,    true,     Codex,     "a header may be a default of some SDK"),
+        (None,               false, true,    false,    Anthropic, "Anthropic's SDKs send their version"),
+        (None,               false, true,    true,     Anthropic, "nobody else sends that version"),
+        (None,               false, false,   true,     Gemini,    "Google's key"),
+        (None,               false, false,   false,    OpenAi,    "everybody else"),
     ];
-    for (provider, version, goog_key, shape, why) in cases {
-        assert_eq!(list_shape(provider, version, goog_key), shape, "{provider:?}: {why}");
+    for (provider, codex, version, goog_key, shape, why) in cases {
+        assert_eq!(list_shape(provider, codex, version, goog_key), shape, "{provider:?}: {why}");
     }
+}
+
+#[test]
+fn a_codex_catalogue_holds_what_upstreams_wrote_and_nothing_of_ours() {
+    assert_eq!(models_list(Codex, &OURS), r#"{"models":[]}"#, "no entry without a prompt");
+    let entry = r#"{ "slug":"gpt-6", "base_instructions":"p", "priority":1.0 }"#;
+    let upstream = Bytes::from(format!(r#"{{"models":[{entry}]}}"#));
+    let merged = merge_models_lists(Codex, &OURS, &[upstream.clone(), upstream]).unwrap();
+    assert_eq!(merged, format!(r#"{{"models":[{entry}]}}"#), "each slug once");
+    let openai = upstream_body(OPENAI);
+    assert!(merge_models_lists(Codex, &OURS, &[openai]).is_err(), "Codex cannot read it either");
+    assert_eq!(model_entry(Codex, &OURS[0]), model_entry(OpenAi, &OURS[0]), "Codex asks for none");
 }
 
 #[test]
