@@ -56,13 +56,15 @@ async fn player() -> (StubUpstream, Stage) {
 }
 
 /// A gateway with a credential for each dialect; `models` is added to each of them.
+/// Answers are passed on as they are, errors included: one attempt each, and no credential rests.
 async fn gateway_before(stub: &StubUpstream, models: &str) -> TestGateway {
     let origin = &stub.origin;
     let credential = |list: &str| {
         format!("{list}: [{{ api-key: provider-key, base-url: '{origin}'{models} }}]\n")
     };
     TestGateway::start(&format!(
-        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n{}{}{}",
+        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
+         request-retry: 0\ndisable-cooling: true\n{}{}{}",
         credential("claude-api-key"),
         credential("openai-api-key"),
         credential("gemini-api-key"),

@@ -17,6 +17,7 @@ fn both_at(origin: &str, more: &str) -> String {
     format!(
         "api-keys: [client-key-1]\n\
          ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n\
+         request-retry: 0\ndisable-cooling: true\n\
          claude-api-key: [{{ api-key: claude-key, base-url: '{origin}' }}]\n{more}\n"
     )
 }
@@ -268,7 +269,8 @@ async fn broken_model_stream(gateway: &TestGateway, gate: &Notify) -> String {
 }
 
 const FIRST_EVENT: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-     transfer-encoding: chunked\r\n\r\n2d\r\nevent: ping\ndata: {\"type\": \"ping\"}         \n\n\r\n";
+     transfer-encoding: chunked\r\n\r\n\
+     38\r\nevent: message_start\ndata: {\"type\":\"message_start\"}   \n\n\r\n";
 
 #[actix_web::test]
 async fn a_models_event_stream_that_breaks_off_ends_with_an_error_event() {
@@ -285,7 +287,7 @@ async fn a_models_event_stream_that_breaks_off_ends_with_an_error_event() {
 
         let body = broken_model_stream(&gateway, &gate).await;
 
-        assert!(body.starts_with("event: ping\n"), "{why}: what came before is lost: {body}");
+        assert!(body.starts_with("event: message_start\n"), "{why}: what came before is lost: {body}");
         let last = body.trim_end().rsplit("\n\n").next().unwrap();
         assert!(last.starts_with("event: error\ndata: {"), "{why}: {body}");
         assert!(body.ends_with("\n\n"), "{why}: the last event is not complete: {body}");

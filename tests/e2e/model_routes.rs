@@ -309,7 +309,7 @@ async fn the_beta_that_costs_extra_ends_here_unless_the_credential_wants_it() {
         (", long-context: false",   &["a,context-1m-2025-08-07"],             &["a"],                         "said so"),
         (", long-context: true",    &["a,context-1m-2025-08-07"],             &["a,context-1m-2025-08-07"],   "wanted"),
         (", long-context: true",    &["context-1m-2025-08-07", "b"],          &["context-1m-2025-08-07", "b"], "wanted, two fields"),
-        (", long-context: auto",    &["a,context-1m-2025-08-07"],             &["a"],                         "not active yet"),
+        (", long-context: auto",    &["a,context-1m-2025-08-07"],             &["a,context-1m-2025-08-07"],   "tried until it is turned down"),
     ];
     for (credential, sent, expected, why) in cases {
         let stub = json_stub().await;
