@@ -1,6 +1,7 @@
 //! The composition root: starts the actors, stacks the guards, listens, drains.
 
 mod certificate;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use tracing_actix_web::TracingLogger;
 
 pub use self::certificate::CertificateError;
 use self::certificate::server_config;
+pub use self::watch::ConfigWatch;
 use crate::actors::Handles;
 use crate::actors::clock::Clock;
 use crate::actors::router::{Fallbacks, ProviderRouter, RouteTable};
