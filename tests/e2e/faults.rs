@@ -287,7 +287,10 @@ async fn a_models_event_stream_that_breaks_off_ends_with_an_error_event() {
 
         let body = broken_model_stream(&gateway, &gate).await;
 
-        assert!(body.starts_with("event: message_start\n"), "{why}: what came before is lost: {body}");
+        assert!(
+            body.starts_with("event: message_start\n"),
+            "{why}: what came before is lost: {body}"
+        );
         let last = body.trim_end().rsplit("\n\n").next().unwrap();
         assert!(last.starts_with("event: error\ndata: {"), "{why}: {body}");
         assert!(body.ends_with("\n\n"), "{why}: the last event is not complete: {body}");

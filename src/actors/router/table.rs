@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::cooldown::MemberId;
-use crate::config::{Credential, Family, MappingFrom, ModelMapping};
+use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Thinking};
 
@@ -137,11 +137,13 @@ impl RouteTable {
     /// The first mapping that fits and whose target is served: exact names, then patterns in order.
     fn mapped(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
         let (bare, asked) = model.split_thinking();
-        let is_exact = |mapping: &&ModelMapping| matches!(&mapping.from, MappingFrom::Exact(from) if same_name(from, model) || same_name(from, &bare));
-        let is_match = |mapping: &&ModelMapping| matches!(&mapping.from, MappingFrom::Pattern(pattern) if pattern.is_match(bare.as_str()));
-        let mappings = &self.rules.mappings;
-        let fitting = mappings.iter().filter(is_exact).chain(mappings.iter().filter(is_match));
-        for mapping in fitting {
+        let fits = |mapping: &&ModelMapping| {
+            mapping.from.matches(model.as_str()) || mapping.from.matches(bare.as_str())
+        };
+        let mappings = || self.rules.mappings.iter().filter(fits);
+        let exact = mappings().filter(|mapping| !mapping.from.is_pattern());
+        let patterns = mappings().filter(|mapping| mapping.from.is_pattern());
+        for mapping in exact.chain(patterns) {
             let Some(mut candidates) = self.direct(dialect, &mapping.to) else { continue };
             candidates.thinking = candidates.thinking.or(asked);
             let target = &candidates.all[0].upstream_model;
