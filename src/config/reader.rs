@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::places::Places;
 use super::problem::{Problem, Warning};
+use super::proxy_url::rules::EgressRules;
 use super::shapes::{List, Scalar, Section};
 
 pub struct Reader<'a> {
@@ -15,11 +16,19 @@ pub struct Reader<'a> {
     places: Places,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
+    /// Known before any upstream is read.
+    pub egress: EgressRules,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a BTreeMap<String, String>, places: Places) -> Self {
-        Self { environment, places, problems: Vec::new(), warnings: Vec::new() }
+        Self {
+            environment,
+            places,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            egress: EgressRules::default(),
+        }
     }
 
     pub fn problem(&mut self, path: &str, what: impl Into<String>) {
