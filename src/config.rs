@@ -45,7 +45,7 @@ pub use credential::{Credential, Family, LongContext};
 pub use mapping::{MappingFrom, ModelMapping};
 pub use models::Model;
 pub use problem::{ConfigError, Problem, Warning, WarningKind};
-pub use proxy_url::ProxyUrl;
+pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
 pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
@@ -64,7 +64,8 @@ pub struct Sources {
     /// `--config`. Without it, `AMPGATE_CONFIG` of `environment` names the file, and without that
     /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
     pub file: Option<PathBuf>,
-    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, and those `*-env` keys name.
+    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, those `*-env` keys name, and
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case.
     pub environment: BTreeMap<String, String>,
     pub overrides: Overrides,
 }

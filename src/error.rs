@@ -55,6 +55,8 @@ pub enum GatewayError {
     WebSocketNotServed,
     #[error("provider `{provider}` cannot be reached")]
     UpstreamUnreachable { provider: ProviderName },
+    #[error("provider `{provider}` cannot be reached through the configured proxy")]
+    ProxyFailed { provider: ProviderName },
     #[error("provider `{provider}` closed the connection without an answer")]
     UpstreamReset { provider: ProviderName },
     #[error("provider `{provider}` did not accept a connection in time")]
@@ -101,6 +103,7 @@ impl GatewayError {
             Self::NoProvider { .. } => ("no_provider", StatusCode::NOT_FOUND),
             Self::WebSocketNotServed => ("websocket_not_served", StatusCode::UPGRADE_REQUIRED),
             Self::UpstreamUnreachable { .. } => ("upstream_unreachable", StatusCode::BAD_GATEWAY),
+            Self::ProxyFailed { .. } => ("proxy_failed", StatusCode::BAD_GATEWAY),
             Self::UpstreamReset { .. } => ("upstream_reset", StatusCode::BAD_GATEWAY),
             Self::ConnectTimeout { .. } => ("connect_timeout", StatusCode::GATEWAY_TIMEOUT),
             Self::FirstByteTimeout { .. } => ("first_byte_timeout", StatusCode::GATEWAY_TIMEOUT),

@@ -81,8 +81,6 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
         format!("remote-management {theirs} ampgate is configured by its file only"),
         format!("usage-statistics-enabled {theirs} use the metrics of the admin port"),
         format!("ws-auth {theirs} every model route asks for a key"),
-        format!("gemini-api-key[0].proxy-url {later}"),
-        format!("openai-compatibility[0].api-key-entries[1].proxy-url {later}"),
         "openai-compatibility[0].headers.X-Session is left out: values taken from the request (`$...`) are not supported".to_owned(),
     ];
     let expected: Vec<_> = expected
@@ -201,6 +199,8 @@ fn one_wrong_value_gives_one_message() {
         ("claude-api-key: [{ api-key: k, prefix: ' /team' }]", "claude-api-key[0].prefix must not begin or end with `/`: clients write `prefix/model`"),
         ("claude-api-key: [{ api-key: k, prefix: a team }]", "claude-api-key[0].prefix must have no white space: clients write `prefix/model`"),
         ("ampcode: { model-mappings: [gpt-5] }", "ampcode.model-mappings[0] must be a map with `from` and `to`"),
+        ("proxy-url: socks4://h:1", "proxy-url is no proxy; write http://, https:// or socks5://host:port"),
+        ("claude-api-key: [{ api-key: k, proxy-url: 'socks5://hush@h:1' }]", "claude-api-key[0].proxy-url needs a user name and a password of 1 to 255 bytes each, or neither"),
         ("openai-compatibility: [{ base-url: 'https://h' }]", "openai-compatibility[0].name is empty"),
         ("openai-compatibility: [{ name: a b, base-url: 'https://h' }]", "openai-compatibility[0].name may have letters, digits, `-`, `_` and `.` only"),
         ("openai-compatibility: [{ name: amp, base-url: 'https://h' }]", "openai-compatibility[0].name is `amp`, which means the Amp server; take another name"),
@@ -450,6 +450,30 @@ fn a_compatible_server_may_ask_for_no_key() {
     assert_eq!(settings.credentials[0].headers.len(), 1);
 }
 
+#[test]
+fn every_upstream_has_its_own_proxy_or_the_one_of_all() {
+    let text = "proxy-url: http://all:1\n\
+                claude-api-key: [{ api-key: k }, { api-key: k, proxy-url: 'socks5://own:1' }, { api-key: k, proxy-url: direct }]\n\
+                openai-compatibility: [{ name: or, base-url: 'https://h.example', api-key-entries: [{ api-key: k }, { api-key: k, proxy-url: 'http://me:hush@own:1' }] }, { name: keyless, base-url: 'https://h.example' }]";
+    let in_effect = |variables: &[(&str, &str)]| {
+        let loaded = load_text(text, variables).unwrap();
+        let amp = loaded.settings.amp.as_ref().unwrap().proxy.clone();
+        let own = loaded.settings.credentials.iter().map(|c| c.proxy_url.clone());
+        let shown = std::iter::once(amp).chain(own);
+        let shown: Vec<_> =
+            shown.map(|proxy| proxy.map(|p| p.to_string()).unwrap_or_default()).collect();
+        (shown, warnings(&loaded).into_iter().map(|w| w.split(": ").skip(1).collect()).collect())
+    };
+    let all = "http://all:1";
+
+    #[rustfmt::skip] // amp, claude, own, direct, openrouter, own, without a key
+    assert_eq!(in_effect(&[]), (vec![all, all, "socks5h://own:1", "", all, "http://*****@own:1", all].into_iter().map(str::to_owned).collect(), Vec::<String>::new()));
+    let (shown, said): (Vec<_>, Vec<String>) = in_effect(&[("NO_PROXY", "h.example")]);
+    assert_eq!(shown, [all, all, "socks5h://own:1", "", "", "", ""]);
+    let expected = "openai-compatibility[0].api-key-entries[1].proxy-url has no effect";
+    assert_eq!(said, [format!("{expected}NO_PROXY names h.example")]);
+}
+
 /// The effective configuration is a file again: only the stars have to be filled in.
 #[test]
 fn what_is_printed_loads_again_with_the_same_meaning() {
@@ -464,7 +488,7 @@ fn what_is_printed_loads_again_with_the_same_meaning() {
 
     let again = load_text(&filled, &[]).unwrap().settings.to_yaml();
 
-    assert_eq!(again.replace("socks5://", "socks5://*****@"), first);
+    assert_eq!(again.replace("socks5h://", "socks5h://*****@"), first);
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl ProviderRouter {
             let (dialect, amp_door) = (request.dialect, request.came_through_amp_door);
             return Err(table.not_served(dialect, request.model, amp_door));
         };
-        let picked = self.pick(&snapshot, &candidates.all, attempts, request.model, session);
+        let picked = self.pick(&snapshot, &candidates.all, attempts, request, session);
         let (index, probe, conversation) = match picked {
             (Picked::One(index, probe), conversation) => (index, probe, conversation),
             (Picked::None { rest }, _) => {
@@ -166,7 +166,8 @@ impl ProviderRouter {
             .map(|member| Candidate { member: member.clone(), upstream_model: model.clone() })
             .collect();
         let attempts = Attempts::default();
-        let picked = self.pick(&snapshot, &candidates, &attempts, &model, session);
+        let asked = ModelRequest { dialect, model: &model, came_through_amp_door: false };
+        let picked = self.pick(&snapshot, &candidates, &attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };
         let member = candidates[index].member.clone();
         Some(LocalPlan {
@@ -187,12 +188,12 @@ impl ProviderRouter {
         snapshot: &Snapshot,
         candidates: &[Candidate],
         attempts: &Attempts,
-        model: &ModelName,
+        asked: &ModelRequest<'_>,
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> (Picked, Option<Conversation>) {
         let now = self.clock.now();
         let routing = &snapshot.routing;
-        let (bare, _) = model.split_thinking();
+        let (bare, _) = asked.model.split_thinking();
         // With one candidate there is nothing to stay with.
         let conversation = (routing.session_affinity && candidates.len() > 1)
             .then(session)
@@ -206,6 +207,7 @@ impl ProviderRouter {
             failed: &attempts.failed,
             bound: bound.as_ref(),
             strategy: routing.strategy,
+            has_substitute: snapshot.amp_may_step_in(asked.came_through_amp_door),
             now,
         };
         let picked = pick(candidates, &situation, || self.take_turn(&bare));

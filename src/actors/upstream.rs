@@ -12,6 +12,8 @@ mod handshake;
 mod incoming;
 mod limit;
 mod outgoing;
+mod proxy;
+mod socket;
 mod tls;
 mod transport;
 mod wire;
@@ -37,6 +39,7 @@ use self::flight::Clients;
 use self::limit::ConnectionLimit;
 use self::transport::Transport;
 use super::local::Local;
+use crate::config::Proxy;
 use crate::error::GatewayError;
 use crate::types::Origin;
 
@@ -60,7 +63,7 @@ impl From<GatewayError> for UpstreamFailure {
 /// The deadlines that are the same for every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Resolving, connecting and the TLS handshake together.
+    /// Resolving, connecting, what a proxy has to be told, and the TLS handshake together.
     pub connect: Duration,
     /// The longest silence in the middle of a body, either way.
     pub idle: Duration,
@@ -96,10 +99,11 @@ pub struct UpstreamActor {
     present: Arc<ArcSwap<UpstreamPolicy>>,
     /// What the pools below were made by.
     policy: Arc<UpstreamPolicy>,
-    upstreams: HashMap<Origin, Known>,
+    /// By the way there: a connection through one proxy never serves a request for another.
+    upstreams: HashMap<(Origin, Option<Proxy>), Known>,
 }
 
-/// An upstream that this worker has sent to before.
+/// An upstream that this worker has sent to before, by this way.
 #[derive(Clone)]
 struct Known {
     clients: Rc<Clients>,
@@ -122,22 +126,24 @@ impl UpstreamActor {
         }
     }
 
-    fn known(&mut self, origin: &Origin) -> &Known {
-        // `entry` would clone the origin for every request.
-        if !self.upstreams.contains_key(origin) {
+    fn known(&mut self, request: &OutgoingRequest) -> &Known {
+        // Both count references: the key costs no memory.
+        let way = (request.origin.clone(), request.proxy.clone());
+        self.upstreams.entry(way).or_insert_with_key(|(origin, proxy)| {
             let connect = self.policy.timeouts.connect;
+            if let Some(proxy) = proxy {
+                tracing::debug!(upstream.name = %request.provider, %proxy, "goes through a proxy");
+            }
             let transport =
-                Rc::new(Transport::new(origin.clone(), self.policy.tls.clone(), connect));
-            let clients = Rc::new(Clients::new(transport, origin.is_tls(), connect));
-            let limit = self.policy.limits.for_origin(origin);
-            self.upstreams.insert(origin.clone(), Known { clients, limit });
-        }
-        &self.upstreams[origin]
+                Transport::new(origin.clone(), proxy.clone(), self.policy.tls.clone(), connect);
+            let clients = Rc::new(Clients::new(Rc::new(transport), origin.is_tls(), connect));
+            Known { clients, limit: self.policy.limits.for_origin(origin) }
+        })
     }
 
     fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
         self.follow_reload();
-        let known = self.known(&request.origin);
+        let known = self.known(request);
         let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
         let permit = known.limit.acquire().ok_or_else(busy)?;
         Ok((known.clients.clone(), permit))

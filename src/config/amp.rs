@@ -7,6 +7,7 @@ use crate::types::{ApiKey, ClientId, KeyHash, Origin};
 
 use super::base_url;
 use super::clients::Client;
+use super::proxy_url::Proxy;
 use super::raw::{RawAmp, RawClientUpstream};
 use super::reader::Reader;
 use super::secret::RawSecret;
@@ -16,6 +17,8 @@ use super::shapes::{List, Section};
 #[derive(Clone, Debug)]
 pub struct Amp {
     pub origin: Origin,
+    /// The proxy in effect; `None` is a direct connection.
+    pub proxy: Option<Proxy>,
     /// In front of every path, without a slash at its end. Default none.
     pub base_path: String,
     /// The address as written: Amp's secrets file has its key under this name. Default
@@ -84,6 +87,7 @@ impl Reader<'_> {
         };
         self.warn_of_braces(url_path, &url);
         Some(Amp {
+            proxy: self.egress.proxy_for(&origin, None),
             origin,
             base_path,
             url,

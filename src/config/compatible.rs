@@ -49,7 +49,12 @@ impl Reader<'_> {
         let first = self.shared(path, shared, provider, has_key)?;
         let credentials = keys
             .into_iter()
-            .map(|(key, proxy_url)| Credential { key, proxy_url, ..first.clone() })
+            .enumerate()
+            .map(|(index, (key, proxy_url))| {
+                let path = format!("{entries_path}[{index}].proxy-url");
+                let proxy_url = self.egress(&path, proxy_url.as_ref(), &first.origin);
+                Credential { key, proxy_url, ..first.clone() }
+            })
             .collect();
         Some(credentials)
     }

@@ -8,7 +8,7 @@ use crate::types::{ApiKey, ModelPattern, Origin, ProviderName};
 
 use super::base_url;
 use super::models::Model;
-use super::proxy_url::ProxyUrl;
+use super::proxy_url::Proxy;
 use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
 use super::reader::Reader;
 use super::secret::{Noted, RawSecret};
@@ -63,8 +63,8 @@ pub struct Credential {
     pub excluded_models: Vec<ModelPattern>,
     /// Whether failures do not put it to rest, if that differs from the rest of them.
     pub disable_cooling: Option<bool>,
-    /// Not active yet.
-    pub proxy_url: Option<ProxyUrl>,
+    /// The proxy in effect, from whichever place it was written; `None` is a direct connection.
+    pub proxy_url: Option<Proxy>,
 }
 
 /// How a family's keys are listed.
@@ -176,7 +176,9 @@ impl Reader<'_> {
             self.shared(path, shared, (kind.family, kind.provider, &base_url), true)?;
         credential.key = key.ok().flatten();
         credential.long_context = self.long_context(path, &raw.long_context);
-        credential.proxy_url = self.proxy_url(&format!("{path}.proxy-url"), &raw.proxy_url);
+        let proxy_path = format!("{path}.proxy-url");
+        let proxy_url = self.proxy_url(&proxy_path, &raw.proxy_url);
+        credential.proxy_url = self.egress(&proxy_path, proxy_url.as_ref(), &credential.origin);
         Some(credential)
     }
 

@@ -113,7 +113,10 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
 
 fn print_credential(page: &mut Page, credential: &Credential) {
     let base_url = format!("{}{}", credential.origin, credential.base_path);
-    let proxy_url = optional(credential.proxy_url.as_ref());
+    let proxy_url = match &credential.proxy_url {
+        Some(proxy) => proxy.to_string(),
+        None => "direct".to_owned(),
+    };
     let key = optional(credential.key.as_ref());
     if credential.family == Family::OpenAiCompatible {
         page.text("name", credential.provider.as_str());

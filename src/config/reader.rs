@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::places::Places;
 use super::problem::{Problem, Warning, WarningKind};
+use super::proxy_url::rules::EgressRules;
 use super::shapes::{List, Scalar, Section};
 
 pub struct Reader<'a> {
@@ -19,11 +20,20 @@ pub struct Reader<'a> {
     pub warnings: Vec<Warning>,
     /// Files whose content counts, read or not.
     pub files: Vec<PathBuf>,
+    /// Known before any upstream is read.
+    pub egress: EgressRules,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(environment: &'a BTreeMap<String, String>, places: Places) -> Self {
-        Self { environment, places, problems: Vec::new(), warnings: Vec::new(), files: Vec::new() }
+        Self {
+            environment,
+            places,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            files: Vec::new(),
+            egress: EgressRules::default(),
+        }
     }
 
     pub fn problem(&mut self, path: &str, what: impl Into<String>) {

@@ -44,13 +44,16 @@ pub struct Settings {
     pub force_model_mappings: bool,
     /// Whether names without a prefix miss credentials that have one. Default false.
     pub force_model_prefix: bool,
-    /// For all upstreams without one of their own. Not active yet.
+    /// As written, for all upstreams without one of their own. What is in effect for an upstream,
+    /// `NO_PROXY` included, stands with the upstream.
     pub proxy_url: Option<ProxyUrl>,
 }
 
 impl Reader<'_> {
     pub fn settings(&mut self, mut raw: RawSettings) -> Settings {
         let listen = self.listen(&raw.host, &raw.port);
+        let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
+        self.egress = self.egress_rules(proxy_url.clone());
         let clients = self.clients(std::mem::take(&mut raw.api_keys));
         let mut amp = self.section("ampcode", std::mem::take(&mut raw.ampcode));
         let model_mappings = self.mappings(std::mem::take(&mut amp.model_mappings));
@@ -64,7 +67,6 @@ impl Reader<'_> {
         let max_retry_interval = self.retry_interval(&raw.max_retry_interval);
         let disable_cooling = self.flag("disable-cooling", &raw.disable_cooling);
         let force_model_prefix = self.flag("force-model-prefix", &raw.force_model_prefix);
-        let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
         let cors = self.section("cors", raw.cors);
         let limits = self.section("limits", raw.limits);
         let timeouts = self.section("timeouts", raw.timeouts);

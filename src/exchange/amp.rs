@@ -33,6 +33,7 @@ pub(super) fn outgoing(
     .fields(request.headers());
     Ok(OutgoingRequest {
         origin: amp.origin.clone(),
+        proxy: amp.proxy.clone(),
         provider: ProviderName::new(AMP),
         method: request.method().clone(),
         path_and_query: target(&amp.base_path, request, keyring)?,

@@ -16,7 +16,7 @@ use super::judged::{Judged, look_at};
 use super::local;
 use crate::actors::router::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest};
 use crate::actors::upstream::UpstreamFailure;
-use crate::dialect::{Trouble, Verdict, session_key};
+use crate::dialect::{Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::telemetry::Route;
@@ -159,7 +159,7 @@ async fn attempt(
         Err(failure) => {
             attempts.note_failure_of(&plan);
             match fault_of(&failure.error) {
-                Fault::Provider => router.failed(plan, Trouble::unreachable(), sent_at).await,
+                Fault::Provider(trouble) => router.failed(plan, trouble, sent_at).await,
                 Fault::OurOwn => {}
                 Fault::Client => return Err(failure),
             }
@@ -177,6 +177,12 @@ async fn attempt(
         }
     }
     match verdict {
+        // A provider that cannot count has the model all the same.
+        Verdict::Trouble(Trouble { class: TroubleClass::ModelUnknown, .. })
+            if call.only_counts() =>
+        {
+            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
+        }
         Verdict::Fine => {
             router.succeeded(&mut plan, sent_at);
             Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
@@ -209,7 +215,7 @@ fn note_retry(call: &Call<'_>, class: &'static str) {
 
 /// Who is to blame for an attempt without an answer.
 enum Fault {
-    Provider,
+    Provider(Trouble),
     /// Our own limits: another provider may have room.
     OurOwn,
     /// Nothing another credential could mend.
@@ -219,11 +225,12 @@ enum Fault {
 fn fault_of(error: &GatewayError) -> Fault {
     use GatewayError as E;
     match error {
-        E::UpstreamUnreachable { .. }
-        | E::UpstreamReset { .. }
-        | E::ConnectTimeout { .. }
-        | E::FirstByteTimeout { .. }
-        | E::UpstreamGarbled { .. } => Fault::Provider,
+        E::UpstreamUnreachable { .. } | E::ProxyFailed { .. } | E::ConnectTimeout { .. } => {
+            Fault::Provider(Trouble::unreachable())
+        }
+        E::UpstreamReset { .. } | E::FirstByteTimeout { .. } | E::UpstreamGarbled { .. } => {
+            Fault::Provider(Trouble::silent())
+        }
         E::UpstreamBusy { .. } => Fault::OurOwn,
         _ => Fault::Client,
     }

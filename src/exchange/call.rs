@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::amp_request;
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
-use super::asked::Asked;
+use super::asked::{Asked, NamedIn};
 use crate::actors::Handles;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history};
@@ -30,6 +30,14 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     pub fn came_through_amp_door(&self) -> bool {
         matches!(self.door.entrance, Entrance::AmpProvider(_))
+    }
+
+    /// Whether the call only counts tokens, which not every server of a model can.
+    pub fn only_counts(&self) -> bool {
+        match &self.asked.named_in {
+            NamedIn::Path(gemini) => gemini.method == "countTokens",
+            NamedIn::Body { .. } => self.door.call == ModelCall::CountTokens,
+        }
     }
 
     /// The body without its content coding.

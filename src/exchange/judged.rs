@@ -81,7 +81,7 @@ pub(super) async fn look_at(
     let fields = &answer.response.fields;
     let body = readable(fields, answer.ahead.joined());
     let verdict = if is_empty_stream {
-        Verdict::Trouble(Trouble::unreachable())
+        Verdict::Trouble(Trouble::silent())
     } else {
         judge(judged_status, fields, &body, now)
     };

@@ -161,6 +161,7 @@ impl<'a> Outgoing<'a> {
         };
         Ok(OutgoingRequest {
             origin: credential.origin.clone(),
+            proxy: credential.proxy_url.clone(),
             provider: credential.provider.clone(),
             method: request.method().clone(),
             path_and_query: parse_target(target)?,

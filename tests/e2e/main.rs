@@ -12,6 +12,7 @@
 mod client_faults;
 mod dialects;
 mod drain;
+mod egress;
 mod fallback;
 mod faults;
 mod guards;

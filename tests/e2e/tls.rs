@@ -16,13 +16,13 @@ use tokio_rustls::TlsAcceptor;
 use crate::support::{Client, TestGateway, expect};
 
 /// An authority of its own, and what it has signed for `127.0.0.1`.
-struct Authority {
+pub struct Authority {
     folder: tempfile::TempDir,
     ca: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -38,11 +38,11 @@ impl Authority {
         path
     }
 
-    fn ca_file(&self) -> String {
+    pub fn ca_file(&self) -> String {
         self.folder.path().join("ca.pem").display().to_string()
     }
 
-    fn server_config(&self, name: &str, protocols: &[&[u8]]) -> ServerConfig {
+    pub fn server_config(&self, name: &str, protocols: &[&[u8]]) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.ca).unwrap();
@@ -79,7 +79,7 @@ async fn version(request: HttpRequest, mut body: web::Payload) -> HttpResponse {
 }
 
 /// An actix server behind TLS that tells the version it was asked in; it speaks HTTP/2 and HTTP/1.1.
-fn http2_server(config: ServerConfig) -> u16 {
+pub fn http2_server(config: ServerConfig) -> u16 {
     let server = HttpServer::new(|| App::new().default_service(web::to(version)))
         .workers(1)
         .disable_signals()

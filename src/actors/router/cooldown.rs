@@ -81,6 +81,8 @@ struct Entry {
     class: TroubleClass,
     began: Instant,
     until: Instant,
+    /// The provider itself said for how long.
+    was_told: bool,
     /// How many backoffs there were in a row.
     level: u32,
     probe: Arc<Probe>,
@@ -103,6 +105,9 @@ pub enum CoolingState {
     Resting {
         until: Instant,
         class: TroubleClass,
+        /// Nobody said that it may not be asked: the provider was not well, and how long that lasts
+        /// is our own guess. Better asked than nobody.
+        is_guess: bool,
     },
     /// It may be asked by whoever claims the probe.
     HalfOpen(Arc<Probe>),
@@ -176,7 +181,9 @@ impl Cooldowns {
         let entries = || [state.whole.as_ref(), of_model].into_iter().flatten();
         let resting = entries().filter(|entry| now < entry.until).max_by_key(|entry| entry.until);
         if let Some(&Entry { until, class, .. }) = resting {
-            return CoolingState::Resting { until, class };
+            let is_guess =
+                entries().filter(|entry| now < entry.until).all(|entry| entry.is_guess());
+            return CoolingState::Resting { until, class, is_guess };
         }
         // The probe of the whole credential is the model's as well: one answer tells of both.
         match entries().next() {
@@ -192,11 +199,6 @@ impl Cooldowns {
             member.models.retain(|_, entry| !entry.is_forgotten(now));
             !member.is_empty()
         });
-    }
-
-    /// Wakes a credential, for every model.
-    pub fn reset(&mut self, member: MemberId) {
-        self.members.remove(&member);
     }
 
     /// Keeps the members that are still configured.
@@ -250,7 +252,8 @@ impl Member {
 impl Entry {
     fn new(trouble: &Trouble, now: Instant, jitter: f64) -> Self {
         let probe = Arc::new(Probe::new(now));
-        let mut entry = Self { class: trouble.class, began: now, until: now, level: 0, probe };
+        let (class, was_told) = (trouble.class, false);
+        let mut entry = Self { class, began: now, until: now, was_told, level: 0, probe };
         entry.rest_again(trouble, now, jitter);
         entry
     }
@@ -258,6 +261,7 @@ impl Entry {
     fn rest_again(&mut self, trouble: &Trouble, now: Instant, jitter: f64) -> bool {
         let rest = rest_of(trouble, self.level, jitter);
         self.class = trouble.class;
+        self.was_told = trouble.wait.is_some();
         self.began = now;
         self.until = self.until.max(later(now, rest));
         self.level = self.level.saturating_add(u32::from(backs_off(trouble.class)));
@@ -271,6 +275,7 @@ impl Entry {
         let is_longer = until > self.until;
         if is_longer {
             self.until = until;
+            self.was_told = true;
             self.class = trouble.class;
         }
         is_longer
@@ -278,6 +283,10 @@ impl Entry {
 
     fn as_rest(&self, scope: Scope) -> Rest {
         Rest { scope, class: self.class, until: self.until, level: self.level }
+    }
+
+    fn is_guess(&self) -> bool {
+        self.class == TroubleClass::Unavailable && !self.was_told
     }
 
     fn is_forgotten(&self, now: Instant) -> bool {

@@ -5,7 +5,12 @@
 //! 2. Of the others only the highest `priority` counts.
 //! 3. A conversation stays where it was: prompt caches live with one account.
 //! 4. Otherwise each takes its turn, or the first is taken until it rests.
+//!
+//! When none is left and nobody else may answer, those are asked that rest on nothing but our guess: a
+//! provider that was not well a moment ago is better than none (docs/decisions/0008).
 
+use std::sync::Arc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cooldown::{Cooldowns, CoolingState, MemberId, ProbeLease};
@@ -26,6 +31,8 @@ pub(super) struct Situation<'a> {
     /// Where the conversation was.
     pub bound: Option<&'a Failed>,
     pub strategy: Strategy,
+    /// Amp may answer when none of ours can.
+    pub has_substitute: bool,
     pub now: Instant,
 }
 
@@ -54,73 +61,100 @@ pub(super) fn pick(
     situation: &Situation<'_>,
     turn: impl FnOnce() -> usize,
 ) -> Picked {
-    let mut ready: Vec<(usize, CoolingState)> = Vec::with_capacity(candidates.len());
-    let mut rest: Option<Resting> = None;
-    let mut note_rest = |resting: Resting| {
-        if rest.as_ref().is_none_or(|known| resting.until < known.until) {
-            rest = Some(resting);
-        }
-    };
-    for (index, candidate) in candidates.iter().enumerate() {
-        let id = candidate.member.id;
-        let state = situation.cooldowns.state(id, &candidate.upstream_model, situation.now);
-        match state {
-            CoolingState::Resting { until, class } => {
-                let reason = class.as_str();
-                note_rest(Resting { index, until, reason, is_probed: false });
-            }
-            _ if has_failed(candidate, situation.failed) => {}
-            state => ready.push((index, state)),
-        }
-    }
+    let mut field = Field::new(candidates, situation);
     let mut turn = Some(turn);
     let mut turned = 0;
-    loop {
-        let top = ready.iter().map(|(index, _)| priority(&candidates[*index])).max();
-        let Some(top) = top else { return Picked::None { rest } };
-        let tier: Vec<usize> =
-            (0..ready.len()).filter(|at| priority(&candidates[ready[*at].0]) == top).collect();
-        let bound = tier.iter().copied().find(|at| is_bound(&candidates[ready[*at].0], situation));
-        let at = match (bound, situation.strategy) {
-            (Some(at), _) => at,
-            (None, Strategy::FillFirst) => tier[0],
-            (None, Strategy::RoundRobin) if tier.len() == 1 => tier[0],
-            (None, Strategy::RoundRobin) => {
-                if let Some(turn) = turn.take() {
-                    turned = turn();
-                }
-                tier[turned % tier.len()]
-            }
-        };
-        let (index, state) = ready.remove(at);
-        match state {
-            CoolingState::HalfOpen(probe) => match probe.claim(situation.now) {
-                Some(lease) => return Picked::One(index, Some(lease)),
-                None => {
-                    let until = situation.now + PROBE_PATIENCE;
-                    let probed = Resting { index, until, reason: "probed", is_probed: true };
-                    if rest.as_ref().is_none_or(|known| probed.until < known.until) {
-                        rest = Some(probed);
+    while let Some((index, probe)) = field.take_best(|| {
+        if let Some(turn) = turn.take() {
+            turned = turn();
+        }
+        turned
+    }) {
+        match probe.map(|probe| probe.claim(situation.now)) {
+            None => return Picked::One(index, None),
+            Some(Some(lease)) => return Picked::One(index, Some(lease)),
+            Some(None) => field.note_rest(Resting {
+                index,
+                until: situation.now + PROBE_PATIENCE,
+                reason: "probed",
+                is_probed: true,
+            }),
+        }
+    }
+    Picked::None { rest: field.rest }
+}
+
+/// The candidates that may be asked, and the one that may be soonest.
+struct Field<'a> {
+    candidates: &'a [Candidate],
+    situation: &'a Situation<'a>,
+    ready: Vec<(usize, Option<Arc<Probe>>)>,
+    rest: Option<Resting>,
+}
+
+impl<'a> Field<'a> {
+    fn new(candidates: &'a [Candidate], situation: &'a Situation<'a>) -> Self {
+        let ready = Vec::with_capacity(candidates.len());
+        let mut field = Self { candidates, situation, ready, rest: None };
+        let mut guessed = Vec::new();
+        for (index, candidate) in candidates.iter().enumerate() {
+            let id = candidate.member.id;
+            match situation.cooldowns.state(id, &candidate.upstream_model, situation.now) {
+                CoolingState::Resting { until, class, is_guess } => {
+                    let reason = class.as_str();
+                    let resting = Resting { index, until, reason, is_probed: false };
+                    if is_guess && !situation.has_substitute {
+                        guessed.push(resting);
+                    } else {
+                        field.note_rest(resting);
                     }
                 }
-            },
-            _ => return Picked::One(index, None),
+                _ if situation.has_failed(candidate) => {}
+                CoolingState::HalfOpen(probe) => field.ready.push((index, Some(probe))),
+                CoolingState::Ready => field.ready.push((index, None)),
+            }
         }
+        if field.ready.is_empty() {
+            let unasked = guessed.iter().filter(|r| !situation.has_failed(&candidates[r.index]));
+            field.ready.extend(unasked.map(|resting| (resting.index, None)));
+        }
+        field
+    }
+
+    fn note_rest(&mut self, resting: Resting) {
+        if self.rest.as_ref().is_none_or(|known| resting.until < known.until) {
+            self.rest = Some(resting);
+        }
+    }
+
+    /// Takes the candidate to be asked out of the field.
+    fn take_best(&mut self, turn: impl FnOnce() -> usize) -> Option<(usize, Option<Arc<Probe>>)> {
+        let priority = |at: usize| self.candidates[self.ready[at].0].member.credential.priority;
+        let top = (0..self.ready.len()).map(priority).max()?;
+        let tier: Vec<usize> = (0..self.ready.len()).filter(|at| priority(*at) == top).collect();
+        let is_bound = |at: &&usize| self.situation.is_bound(&self.candidates[self.ready[**at].0]);
+        let at = match (tier.iter().find(is_bound), self.situation.strategy) {
+            (Some(at), _) => *at,
+            (None, Strategy::RoundRobin) if tier.len() > 1 => tier[turn() % tier.len()],
+            (None, _) => tier[0],
+        };
+        Some(self.ready.remove(at))
     }
 }
 
-fn priority(candidate: &Candidate) -> i64 {
-    candidate.member.credential.priority
+impl Situation<'_> {
+    fn has_failed(&self, candidate: &Candidate) -> bool {
+        self.failed.iter().any(|failed| is_seat(failed, candidate))
+    }
+
+    fn is_bound(&self, candidate: &Candidate) -> bool {
+        self.bound.is_some_and(|bound| is_seat(bound, candidate))
+    }
 }
 
-fn has_failed(candidate: &Candidate, failed: &[Failed]) -> bool {
-    failed
-        .iter()
-        .any(|(id, model)| *id == candidate.member.id && *model == candidate.upstream_model)
+fn is_seat((id, model): &Failed, candidate: &Candidate) -> bool {
+    *id == candidate.member.id && *model == candidate.upstream_model
 }
 
-fn is_bound(candidate: &Candidate, situation: &Situation<'_>) -> bool {
-    situation
-        .bound
-        .is_some_and(|(id, model)| *id == candidate.member.id && *model == candidate.upstream_model)
-}
+#[cfg(test)]
+mod tests;

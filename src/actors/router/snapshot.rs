@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::affinity::Affinity;
 use super::cooldown::{Cooldowns, MemberId};
-use super::table::{Member, RouteTable};
+use super::table::{Fallbacks, Member, RouteTable};
 use crate::config::{LongContext, Routing};
 
 /// How many turn counters models share. Two models on one counter only skew whose turn it is.
@@ -33,6 +33,11 @@ pub(super) struct Shared {
 }
 
 impl Snapshot {
+    /// Whether Amp may answer what all of our own credentials have failed at.
+    pub fn amp_may_step_in(&self, came_through_amp_door: bool) -> bool {
+        came_through_amp_door && self.table.fallback() == Fallbacks::ToAmpOnFailure
+    }
+
     /// Whether the flag for the long context ends here for this credential.
     pub fn strips_long_context(&self, member: &Member) -> bool {
         match member.credential.long_context {

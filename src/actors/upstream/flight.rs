@@ -14,8 +14,10 @@ use tokio::time::{Instant, sleep_until};
 use super::incoming::{UpstreamBody, UpstreamResponse};
 use super::limit::Permit;
 use super::outgoing::{BodyFault, Progress, RequestBody};
+use super::socket::Unreached;
 use super::transport::{PoolTransport, Protocol, Transport, Unconnected, noting_fresh_connections};
 use super::{Timeouts, UpstreamFailure};
+use crate::config::Proxy;
 use crate::error::GatewayError;
 use crate::types::{Origin, ProviderName};
 
@@ -30,6 +32,8 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct OutgoingRequest {
     pub origin: Origin,
+    /// What lies between; `None` is a direct connection.
+    pub proxy: Option<Proxy>,
     /// Who answers there, as errors and logs call it.
     pub provider: ProviderName,
     pub method: Method,
@@ -172,15 +176,13 @@ fn failure(error: &SendRequestError, request: &OutgoingRequest) -> UpstreamFailu
     if let Some(fault) = request.body.fault() {
         return fault.into();
     }
+    if let Some(unconnected) = unconnected(error) {
+        return unconnected_failure(unconnected, &request.provider);
+    }
     let provider = request.provider.clone();
     let cause = describe(error);
     let error = match error {
         SendRequestError::Connect(ConnectError::Timeout) => {
-            GatewayError::ConnectTimeout { provider }
-        }
-        SendRequestError::Connect(ConnectError::Io(io))
-            if io.kind() == std::io::ErrorKind::TimedOut =>
-        {
             GatewayError::ConnectTimeout { provider }
         }
         SendRequestError::Connect(ConnectError::Disconnected) => {
@@ -194,6 +196,12 @@ fn failure(error: &SendRequestError, request: &OutgoingRequest) -> UpstreamFailu
         _ => GatewayError::Internal,
     };
     UpstreamFailure { error, cause }
+}
+
+/// What the transport said, if it made no connection.
+fn unconnected(error: &SendRequestError) -> Option<&Unconnected> {
+    let SendRequestError::Connect(ConnectError::Io(error)) = error else { return None };
+    error.get_ref()?.downcast_ref()
 }
 
 /// The cause for the log: awc's own words, with the variant where they say too little.
@@ -210,15 +218,18 @@ pub(super) fn unconnected_failure(
     provider: &ProviderName,
 ) -> UpstreamFailure {
     let provider = provider.clone();
-    let unreachable = GatewayError::UpstreamUnreachable { provider: provider.clone() };
-    let (error, cause) = match unconnected {
-        Unconnected::Resolve(cause) => (unreachable, format!("resolving: {cause}")),
-        Unconnected::Refused(cause) => (unreachable, format!("connecting: {cause}")),
-        Unconnected::Tls(cause) => (unreachable, format!("TLS: {cause}")),
-        Unconnected::TimedOut => {
-            (GatewayError::ConnectTimeout { provider }, "connecting timed out".to_owned())
+    let error = match unconnected {
+        // The system gave up before we did.
+        Unconnected::Upstream(Unreached::Connect(cause))
+            if cause.kind() == std::io::ErrorKind::TimedOut =>
+        {
+            GatewayError::ConnectTimeout { provider }
         }
+        Unconnected::Upstream(_) => GatewayError::UpstreamUnreachable { provider },
+        Unconnected::Proxy(_) => GatewayError::ProxyFailed { provider },
+        Unconnected::TimedOut => GatewayError::ConnectTimeout { provider },
     };
+    let cause = unconnected.to_string();
     UpstreamFailure { error, cause }
 }
 

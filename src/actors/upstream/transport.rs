@@ -1,24 +1,26 @@
-//! How a connection to one origin is made: resolve, connect, encrypt, agree on a protocol.
+//! How a connection to one origin is made: resolve, connect, directly or through a proxy, encrypt,
+//! agree on a protocol.
 //!
-//! This stands below awc in place of its own connectors, for three reasons (docs/decisions/0003):
+//! This stands below awc in place of its own connectors, for four reasons (docs/decisions/0003):
 //! awc must learn of a cut answer over TLS too (see [`Wire`]); a retry must know whether a request
-//! met a fresh or a pooled connection; and a WebSocket tunnel needs the same connection without awc.
+//! met a fresh or a pooled connection; a WebSocket tunnel needs the same connection without awc; and
+//! awc knows no proxies.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use actix_rt::net::TcpStream;
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use actix_web::http::Uri;
 use futures::future::LocalBoxFuture;
-use rustls::pki_types::ServerName;
-use tokio_rustls::TlsConnector;
 
-use super::tls::{UpstreamTls, bad_server_name, chose_http2};
+use super::proxy::{self, ProxyFault};
+use super::socket::{Socket, Unreached};
+use super::tls::UpstreamTls;
 use super::wire::Wire;
+use crate::config::Proxy;
 use crate::types::Origin;
 
 /// How long a connection made to learn the protocol waits for the request it was made for.
@@ -32,11 +34,13 @@ pub enum Protocol {
 }
 
 /// Why no connection was made.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unconnected {
-    Resolve(io::Error),
-    Refused(io::Error),
-    Tls(io::Error),
+    #[error(transparent)]
+    Upstream(#[from] Unreached),
+    #[error("proxy: {0}")]
+    Proxy(#[from] ProxyFault),
+    #[error("connecting timed out")]
     TimedOut,
 }
 
@@ -59,6 +63,7 @@ pub async fn noting_fresh_connections<T>(attempt: impl Future<Output = T>) -> (T
 #[derive(Debug)]
 pub struct Transport {
     origin: Origin,
+    proxy: Option<Proxy>,
     tls: UpstreamTls,
     connect_timeout: Duration,
     /// What the upstream chose; unknown until the first TLS connection.
@@ -67,10 +72,15 @@ pub struct Transport {
 }
 
 impl Transport {
-    pub fn new(origin: Origin, tls: UpstreamTls, connect_timeout: Duration) -> Self {
+    pub fn new(
+        origin: Origin,
+        proxy: Option<Proxy>,
+        tls: UpstreamTls,
+        connect_timeout: Duration,
+    ) -> Self {
         // HTTP/2 without TLS needs prior knowledge, which a configuration file cannot give.
         let protocol = Cell::new((!origin.is_tls()).then_some(Protocol::Http1));
-        Self { origin, tls, connect_timeout, protocol, parked: RefCell::default() }
+        Self { origin, proxy, tls, connect_timeout, protocol, parked: RefCell::default() }
     }
 
     /// What this upstream speaks. The first call makes a connection to ask, and leaves it for the
@@ -98,27 +108,18 @@ impl Transport {
 
     async fn connect(&self, http2: bool) -> Result<(Wire, Protocol), Unconnected> {
         let host = self.origin.host();
-        let addresses: Vec<_> = tokio::net::lookup_host((host, self.origin.port()))
-            .await
-            .map_err(Unconnected::Resolve)?
-            .collect();
-        let socket =
-            TcpStream::connect(addresses.as_slice()).await.map_err(Unconnected::Refused)?;
-        // Requests and events are small and must leave at once.
-        socket.set_nodelay(true).map_err(Unconnected::Refused)?;
+        let socket = match &self.proxy {
+            None => Socket::dial(host, self.origin.port()).await?,
+            // Boxed: few connections need the room that it takes.
+            Some(proxy) => Box::pin(proxy::reach(proxy, &self.tls, &self.origin)).await?,
+        };
         if !self.origin.is_tls() {
-            return Ok((Wire::plain(socket), Protocol::Http1));
+            return Ok((Wire::new(socket), Protocol::Http1));
         }
         let config = if http2 { &self.tls.either } else { &self.tls.http1_only };
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_invalid| Unconnected::Tls(bad_server_name(host)))?;
-        let socket = TlsConnector::from(config.clone())
-            .connect(name, socket)
-            .await
-            .map_err(Unconnected::Tls)?;
-        let protocol =
-            if chose_http2(socket.get_ref().1) { Protocol::Http2 } else { Protocol::Http1 };
-        Ok((Wire::tls(socket), protocol))
+        let socket = socket.encrypt(config.clone(), host).await?;
+        let protocol = if socket.chose_http2() { Protocol::Http2 } else { Protocol::Http1 };
+        Ok((Wire::new(socket), protocol))
     }
 
     fn take_parked(&self) -> Option<Wire> {
@@ -132,15 +133,11 @@ impl Transport {
         let _ = OPENED.try_with(|opened| opened.set(true));
         let (wire, protocol) = match self.take_parked() {
             Some(wire) => (wire, speaks),
-            None => {
-                self.connect(speaks == Protocol::Http2).await.map_err(|failed| match failed {
-                    Unconnected::Resolve(cause) => ConnectError::Resolver(Box::new(cause)),
-                    Unconnected::Refused(cause) | Unconnected::Tls(cause) => {
-                        ConnectError::Io(cause)
-                    }
-                    Unconnected::TimedOut => ConnectError::Io(io::ErrorKind::TimedOut.into()),
-                })?
-            }
+            // The cause crosses awc as it is; `flight` finds it again.
+            None => self
+                .connect(speaks == Protocol::Http2)
+                .await
+                .map_err(|failed| ConnectError::Io(io::Error::other(failed)))?,
         };
         if protocol != speaks {
             // The upstream changed its mind between two connections; the next request asks anew.

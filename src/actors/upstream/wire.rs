@@ -1,15 +1,15 @@
-//! One connection to an upstream: TCP, or TLS over TCP.
+//! One connection to an upstream, and what awc's HTTP/1.1 codec must be told about it.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_rt::net::{ActixStream, Ready, TcpStream};
+use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
 
 use super::answer_head::{Beginning, look_at, lower_version};
+use super::socket::Socket;
 
 /// As much as awc reads at once.
 const READ_BYTES: usize = 8 * 1024;
@@ -51,19 +51,9 @@ enum Exchange {
     Answering { held: BytesMut },
 }
 
-#[derive(Debug)]
-enum Socket {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Wire {
-    pub fn plain(socket: TcpStream) -> Self {
-        Self { socket: Socket::Plain(socket), exchange: Some(Exchange::idle()) }
-    }
-
-    pub fn tls(socket: TlsStream<TcpStream>) -> Self {
-        Self { socket: Socket::Tls(Box::new(socket)), exchange: Some(Exchange::idle()) }
+    pub fn new(socket: Socket) -> Self {
+        Self { socket, exchange: Some(Exchange::idle()) }
     }
 
     /// From now on the end of the connection is just its end: for HTTP/2, which frames every body
@@ -81,13 +71,6 @@ impl Wire {
             *state = Exchange::Asking { to_head, held: BytesMut::new() };
         }
     }
-
-    fn tcp(&self) -> &TcpStream {
-        match &self.socket {
-            Socket::Plain(socket) => socket,
-            Socket::Tls(socket) => socket.get_ref().0,
-        }
-    }
 }
 
 impl Exchange {
@@ -97,13 +80,6 @@ impl Exchange {
 }
 
 impl Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
-        }
-    }
-
     /// Reads at least one byte; the end is an error that says so.
     fn poll_read_some(
         &mut self,
@@ -112,7 +88,7 @@ impl Socket {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let wanted = buf.remaining() > 0;
-        ready!(self.poll_read(cx, buf))?;
+        ready!(Pin::new(self).poll_read(cx, buf))?;
         if wanted && buf.filled().len() == before {
             let ended = io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream);
             return Poll::Ready(Err(ended));
@@ -156,7 +132,7 @@ impl AsyncRead for Wire {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let Self { socket, exchange } = self.get_mut();
-        let Some(state) = exchange else { return socket.poll_read(cx, buf) };
+        let Some(state) = exchange else { return Pin::new(socket).poll_read(cx, buf) };
         if let Exchange::Asking { to_head, held } = state {
             ready!(socket.poll_hold_head(cx, held, *to_head))?;
             *state = Exchange::Answering { held: std::mem::take(held) };
@@ -183,24 +159,15 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.note_request(buf);
-        match &mut this.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
-            Socket::Tls(socket) => Pin::new(socket).poll_write(cx, buf),
-        }
+        Pin::new(&mut this.socket).poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_flush(cx),
-        }
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Socket::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -212,26 +179,20 @@ impl AsyncWrite for Wire {
         if let Some(first) = bufs.first() {
             this.note_request(first);
         }
-        match &mut this.socket {
-            Socket::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
-            Socket::Tls(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
-        }
+        Pin::new(&mut this.socket).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Plain(socket) => socket.is_write_vectored(),
-            Socket::Tls(socket) => socket.is_write_vectored(),
-        }
+        self.socket.is_write_vectored()
     }
 }
 
 impl ActixStream for Wire {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_read_ready(self.tcp(), cx)
+        ActixStream::poll_read_ready(self.socket.tcp(), cx)
     }
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        ActixStream::poll_write_ready(self.tcp(), cx)
+        ActixStream::poll_write_ready(self.socket.tcp(), cx)
     }
 }

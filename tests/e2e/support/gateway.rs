@@ -24,18 +24,30 @@ pub const CLIENT_KEY: &str = "client-key-1";
 impl TestGateway {
     /// Starts a gateway with this configuration; `host` and `port` are the test's.
     pub async fn start(yaml: &str) -> Self {
-        Self::start_with(yaml, None).await
+        Self::launch(yaml, None, &[]).await
     }
 
     /// The same, with `AMP_API_KEY` set.
     pub async fn start_with(yaml: &str, amp_api_key: Option<&str>) -> Self {
+        Self::launch(yaml, amp_api_key, &[]).await
+    }
+
+    /// The same as [`Self::start`], with variables set.
+    pub async fn start_in(yaml: &str, variables: &[(&str, &str)]) -> Self {
+        Self::launch(yaml, None, variables).await
+    }
+
+    async fn launch(yaml: &str, amp_api_key: Option<&str>, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ampgate.yaml");
         std::fs::write(&file, yaml).unwrap();
         let home = folder.path().display().to_string();
+        let mut environment = BTreeMap::from([("HOME".to_owned(), home)]);
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        environment.extend(variables.iter().map(owned));
         let loaded = load(&Sources {
             file: Some(file),
-            environment: BTreeMap::from([("HOME".to_owned(), home)]),
+            environment,
             overrides: Overrides { host: Some("127.0.0.1".to_owned()), port: Some(0) },
         })
         .unwrap_or_else(|error| panic!("{error}"));

@@ -384,14 +384,13 @@ fn a_level_is_forgotten_ten_rests_later_and_not_before_ten_minutes() {
 }
 
 #[test]
-fn reset_and_retain_wake_whole_members() {
+fn members_that_are_gone_are_forgotten() {
     let mut story = Story::new();
     let now = story.now;
     for member in [ONE, TWO, MemberId(3)] {
         story.cooldowns.fail(member, &model("m"), &trouble(Unpaid, None), now, now, 0.0);
     }
-    story.cooldowns.reset(ONE);
-    story.cooldowns.retain(|member| member != TWO);
+    story.cooldowns.retain(|member| member == MemberId(3));
     let left: Vec<&MemberId> = story.cooldowns.members.keys().collect();
     assert_eq!(left, [&MemberId(3)]);
 }
@@ -486,5 +485,25 @@ proptest! {
             let hint = trouble.wait.unwrap_or_default().min(LONGEST_REST);
             prop_assert!(until(&story) >= now + hint);
         }
+    }
+}
+
+#[test]
+fn only_a_rest_that_nobody_asked_for_is_a_guess() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        // class,      hint,     a guess, why
+        (Unavailable,  None,     true,    "we guess how long it is unwell"),
+        (Unavailable,  Some(60), false,   "the provider says how long"),
+        (Limited,      None,     false,   "it was asked too often: asking more makes it worse"),
+        (Unauthorized, None,     false,   "the key will not get better"),
+    ];
+    for (class, hint, expected, why) in cases {
+        let mut story = Story::new();
+        let now = story.now;
+        story.cooldowns.fail(ONE, &model("m"), &trouble(class, hint), now, now, 0.0);
+        let state = story.cooldowns.state(ONE, &model("m"), now);
+        let CoolingState::Resting { is_guess, .. } = state else { panic!("{why}: not at rest") };
+        assert_eq!(is_guess, expected, "{why}");
     }
 }
