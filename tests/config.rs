@@ -67,7 +67,6 @@ fn the_example_file_says_what_the_defaults_are() {
 fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
     let loaded = load_file(fixture("cliproxyapi.yaml")).unwrap();
 
-    let later = "is not active yet: it is checked, and otherwise has no effect";
     let theirs = "is CLIProxyAPI's and has no effect in ampgate:";
     let expected = [
         format!("auth-dir {theirs} ampgate takes API keys, not account logins"),

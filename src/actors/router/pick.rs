@@ -10,10 +10,9 @@
 //! provider that was not well a moment ago is better than none (docs/decisions/0008).
 
 use std::sync::Arc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cooldown::{Cooldowns, CoolingState, MemberId, ProbeLease};
+use super::cooldown::{Cooldowns, CoolingState, MemberId, Probe, ProbeLease};
 use super::table::Candidate;
 use crate::config::Strategy;
 use crate::types::ModelName;
