@@ -99,10 +99,8 @@ impl Gateway {
     #[expect(clippy::unused_async, reason = "only an actix system can run it: actors start here")]
     pub async fn start(launch: Launch) -> Result<Self, StartError> {
         let Launch { mut settings, amp_api_key, workers, reload } = launch;
-        let generated_key = match settings.clients.is_empty() {
-            true => Some(key_for_nobody(&settings.listen)?),
-            false => None,
-        };
+        let generated_key =
+            settings.clients.is_empty().then(|| key_for_nobody(&settings.listen)).transpose()?;
         let generated = generated_key.as_deref().map(generated_client);
         settings.clients.extend(generated.clone());
         let drain = Drain::default();

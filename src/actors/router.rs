@@ -12,6 +12,8 @@
 mod actor;
 mod affinity;
 mod cooldown;
+#[cfg(test)]
+mod fixtures;
 mod offers;
 mod pick;
 mod plan;
@@ -30,7 +32,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor as _, Addr};
 use arc_swap::ArcSwap;
 
-pub use plan::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest, RestingProvider};
+pub use plan::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, RestingProvider};
 pub use table::{Fallbacks, Rules};
 
 use self::actor::{
@@ -40,7 +42,7 @@ use self::affinity::{Affinity, Conversation};
 use self::cooldown::{Cooldowns, CoolingState, MemberId};
 use self::pick::{Picked, Situation, pick};
 use self::snapshot::{Shared, Snapshot, TURNS};
-use self::table::{Candidate, CandidateRoute, RouteTable};
+use self::table::{Candidate, RouteTable};
 use super::clock::Clock;
 use crate::config::{Credential, Routing};
 use crate::dialect::{SessionKey, Trouble};
@@ -134,18 +136,13 @@ impl ProviderRouter {
             }
         };
         let Candidate { member, upstream_model } = candidates.all[index].clone();
-        let (is_mapped, crosses_families) = match candidates.route {
-            CandidateRoute::Direct => (false, false),
-            CandidateRoute::Mapped { crosses_families } => (true, crosses_families),
-        };
         Ok(Choice::Local(LocalPlan {
             renames: upstream_model != *request.model,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
             upstream_model,
             thinking: candidates.thinking,
-            is_mapped,
-            crosses_families,
+            found: candidates.found,
             conversation,
             probe,
         }))
@@ -176,8 +173,7 @@ impl ProviderRouter {
             upstream_model: model,
             renames: false,
             thinking: None,
-            is_mapped: false,
-            crosses_families: false,
+            found: Found::Directly,
             conversation,
             probe,
         })

@@ -56,7 +56,7 @@ pub struct ModelAnswer {
 pub struct AmpClient {
     pub tool_names: ToolNames,
     /// A mapping led from one maker's models to another's.
-    pub crosses_families: bool,
+    pub crosses_makers: bool,
 }
 
 impl ModelAnswer {
@@ -219,11 +219,11 @@ fn rewriter(model: &ModelAnswer, fields: &HeaderMap, is_stream: bool) -> Option<
 }
 
 fn adapter(client: AmpClient, fields: &HeaderMap, is_stream: bool) -> Option<AmpAnswer> {
-    let AmpClient { tool_names, crosses_families } = client;
+    let AmpClient { tool_names, crosses_makers } = client;
     if is_stream {
         return Some(AmpAnswer::stream(tool_names));
     }
-    is_json(fields).then(|| AmpAnswer::whole(tool_names, crosses_families))
+    is_json(fields).then(|| AmpAnswer::whole(tool_names, crosses_makers))
 }
 
 fn is_json(fields: &HeaderMap) -> bool {

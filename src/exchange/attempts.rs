@@ -14,12 +14,13 @@ use super::answer::{self, Answering, ModelAnswer};
 use super::call::Call;
 use super::judged::{Judged, look_at};
 use super::local;
-use crate::actors::router::{Attempts, Choice, Exhausted, LocalPlan, ModelRequest};
+use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest};
 use crate::actors::upstream::UpstreamFailure;
 use crate::dialect::{Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::telemetry::Route;
+use crate::types::ProviderName;
 
 /// The pause before another round when no credential rests, so that nothing says how long to wait.
 /// Doubled for each round.
@@ -148,7 +149,7 @@ async fn attempt(
     let Call { handles, request, record, .. } = call;
     let router = &handles.router;
     let credential = plan.credential();
-    record.takes(if plan.is_mapped { Route::Mapped } else { Route::Local });
+    record.takes(route_of(&plan));
     record.tries(credential.provider.clone(), &credential.id);
     let family = credential.family;
     let outgoing = local::call(&plan, call)?;
@@ -207,7 +208,7 @@ async fn attempt(
 fn note_retry(call: &Call<'_>, class: &'static str) {
     tracing::debug!(
         request.id = call.record.id(),
-        upstream.name = call.record.provider().as_ref().map(|provider| provider.as_str()),
+        upstream.name = call.record.provider().as_ref().map(ProviderName::as_str),
         class,
         "attempt failed"
     );
@@ -236,14 +237,21 @@ fn fault_of(error: &GatewayError) -> Fault {
     }
 }
 
+const fn route_of(plan: &LocalPlan) -> Route {
+    match plan.found {
+        Found::Directly => Route::Local,
+        Found::ByMapping { .. } => Route::Mapped,
+    }
+}
+
 fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
     let model = ModelAnswer {
         dialect: call.dialect,
-        route: if plan.is_mapped { Route::Mapped } else { Route::Local },
+        route: route_of(plan),
         provider: plan.credential().provider.clone(),
         client_model: plan.renames.then(|| call.asked.model.clone()),
         after_failure: false,
-        amp_client: call.amp_client(plan.crosses_families),
+        amp_client: call.amp_client(plan.found.crosses_makers()),
     };
     Answering::modelled(call.request, call.handles.drain.clone(), model)
 }

@@ -62,10 +62,10 @@ impl Call<'_> {
     }
 
     /// What the answer must be adapted to, when an Amp client reads it.
-    pub fn amp_client(&self, crosses_families: bool) -> Option<AmpClient> {
+    pub fn amp_client(&self, crosses_makers: bool) -> Option<AmpClient> {
         self.is_amp_turn().then(|| AmpClient {
             tool_names: ToolNames::of_request(self.readable_body()),
-            crosses_families,
+            crosses_makers,
         })
     }
 

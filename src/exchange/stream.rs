@@ -63,7 +63,6 @@ enum State {
 }
 
 impl DownstreamBody {
-    #[expect(clippy::too_many_arguments, reason = "built in one place, from what it is made of")]
     pub fn new(
         upstream: UpstreamBody,
         ahead: Ahead,

@@ -181,8 +181,7 @@ impl Cooldowns {
         let entries = || [state.whole.as_ref(), of_model].into_iter().flatten();
         let resting = entries().filter(|entry| now < entry.until).max_by_key(|entry| entry.until);
         if let Some(&Entry { until, class, .. }) = resting {
-            let is_guess =
-                entries().filter(|entry| now < entry.until).all(|entry| entry.is_guess());
+            let is_guess = entries().filter(|entry| now < entry.until).all(Entry::is_guess);
             return CoolingState::Resting { until, class, is_guess };
         }
         // The probe of the whole credential is the model's as well: one answer tells of both.

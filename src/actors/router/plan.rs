@@ -41,9 +41,7 @@ pub struct LocalPlan {
     pub renames: bool,
     /// What a suffix of the name asks for.
     pub thinking: Option<Thinking>,
-    pub is_mapped: bool,
-    /// A mapping led from one maker's models to another's.
-    pub crosses_families: bool,
+    pub found: Found,
     /// Whether the flag for the long context ends here; see [`crate::config::LongContext`].
     pub strip_long_context: bool,
     /// To be bound to this credential if it answers well.
@@ -59,6 +57,22 @@ impl LocalPlan {
 
     pub(super) fn seat(&self) -> Failed {
         (self.member.id, self.upstream_model.clone())
+    }
+}
+
+/// How a model came to its credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// They serve it by the name that was asked for.
+    Directly,
+    /// They serve what a mapping leads to; `crosses_makers` when that is another maker's model.
+    ByMapping { crosses_makers: bool },
+}
+
+impl Found {
+    #[must_use]
+    pub const fn crosses_makers(self) -> bool {
+        matches!(self, Self::ByMapping { crosses_makers: true })
     }
 }
 

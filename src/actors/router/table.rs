@@ -11,11 +11,12 @@ mod tests;
 use std::sync::Arc;
 
 use super::cooldown::MemberId;
+use super::plan::Found;
 use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Thinking};
 
-use self::names::{family_of, is_family_name, without_prefix};
+use self::names::{is_family_name, maker_of, without_prefix};
 
 pub(super) use self::names::same_name;
 
@@ -65,17 +66,7 @@ pub(super) struct Candidates {
     pub all: Vec<Candidate>,
     /// How hard the model should think, if a suffix says so.
     pub thinking: Option<Thinking>,
-    pub route: CandidateRoute,
-}
-
-/// How a model came to its candidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CandidateRoute {
-    Direct,
-    /// By a mapping; `crosses_families` when it leads from one provider's models to another's.
-    Mapped {
-        crosses_families: bool,
-    },
+    pub found: Found,
 }
 
 /// Every credential, and the rules that lead to one.
@@ -123,15 +114,15 @@ impl RouteTable {
     }
 
     fn direct(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
-        let route = CandidateRoute::Direct;
+        let found = Found::Directly;
         // A model may really be called `x(high)`: such a name has to be listed as it is.
         let listed = self.serving(dialect, model, Naming::Listed);
         if !listed.is_empty() {
-            return Some(Candidates { all: listed, thinking: None, route });
+            return Some(Candidates { all: listed, thinking: None, found });
         }
         let (bare, thinking) = model.split_thinking();
         let all = self.serving(dialect, &bare, Naming::ListedOrFamily);
-        (!all.is_empty()).then_some(Candidates { all, thinking, route })
+        (!all.is_empty()).then_some(Candidates { all, thinking, found })
     }
 
     /// The first mapping that fits and whose target is served: exact names, then patterns in order.
@@ -147,8 +138,8 @@ impl RouteTable {
             let Some(mut candidates) = self.direct(dialect, &mapping.to) else { continue };
             candidates.thinking = candidates.thinking.or(asked);
             let target = &candidates.all[0].upstream_model;
-            let crosses_families = family_of(bare.as_str()) != family_of(target.as_str());
-            candidates.route = CandidateRoute::Mapped { crosses_families };
+            let crosses_makers = maker_of(bare.as_str()) != maker_of(target.as_str());
+            candidates.found = Found::ByMapping { crosses_makers };
             return Some(candidates);
         }
         None

@@ -49,7 +49,7 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
 }
 
 /// The maker of a model, as far as its name tells.
-pub(super) fn family_of(model: &str) -> Option<Family> {
+pub(super) fn maker_of(model: &str) -> Option<Family> {
     let makers = [Family::Claude, Family::OpenAi, Family::Gemini];
     makers.into_iter().find(|family| is_family_name(*family, model))
 }
