@@ -3,7 +3,7 @@
 //! Each function here is one plan, read from top to bottom: key, request head, dispatch, answer head,
 //! stream. [`relay`] takes Amp's own traffic to the Amp server; [`model_call`] takes a model call to
 //! one of the team's providers or, when none serves the model, to Amp; [`list_models`] tells what can
-//! be asked for.
+//! be asked for; [`open_amp_socket`] and [`open_responses_socket`] open WebSockets.
 
 mod ahead;
 mod amp;
@@ -15,24 +15,24 @@ mod incoming;
 mod judged;
 mod local;
 mod models;
+mod socket;
 mod stream;
 
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
-pub use answer::from_upstream as answer_refusal;
-pub use answer::{Answering, ModelAnswer};
 pub use models::list_models;
+pub use socket::{Opening, open_amp_socket, open_responses_socket};
 
+use self::answer::Answering;
 use self::asked::Asked;
 use self::call::Call;
 use self::incoming::{collect_body, streamed_body};
 use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, RequestBody, UpstreamFailure};
-use crate::dialect::session_key;
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
-use crate::telemetry::{RequestRecord, Route};
+use crate::telemetry::RequestRecord;
 use crate::types::ClientId;
 
 /// Takes a request to the Amp server as it is. `client` is whose key was shown; behind a door
@@ -51,7 +51,7 @@ pub async fn relay(
 }
 
 /// A request to the Amp server, ready to be sent: the client's credentials out, the team's key in.
-pub async fn amp_request(
+async fn amp_request(
     handles: &Handles,
     request: &HttpRequest,
     client: Option<&ClientId>,
@@ -88,24 +88,4 @@ pub async fn model_call(
     record.asks_for(asked.model.clone());
     let dialect = door.dialect();
     attempts::answer(&Call { handles, request, record, door, dialect, client, body, asked }).await
-}
-
-/// The handshake for a WebSocket of the Responses API, to an OpenAI credential of ours.
-pub fn responses_handshake(
-    handles: &Handles,
-    request: &HttpRequest,
-    door: ModelDoor,
-) -> Result<(OutgoingRequest, Answering), UpstreamFailure> {
-    let dialect = door.dialect();
-    let session = || session_key(request.headers(), dialect, b"");
-    let plan = handles.router.choose_for_socket(dialect, session);
-    let plan = plan.ok_or(GatewayError::WebSocketNotServed)?;
-    let provider = plan.credential().provider.clone();
-    let record = RequestRecord::of(request);
-    record.takes(Route::Local);
-    record.tries(provider.clone(), &plan.credential().id);
-    let outgoing =
-        local::handshake(&plan, request, door.call, handles.settings.timeouts.first_byte)?;
-    let model = ModelAnswer::plain(dialect, Route::Local, provider);
-    Ok((outgoing, Answering::modelled(request, handles.drain.clone(), model)))
 }

@@ -22,13 +22,22 @@ mod response;
 
 use std::collections::HashSet;
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use beta::{asks_for_long_context, strip_long_context};
 pub use credential::presented_keys;
 pub use query::without_credentials;
 pub use request::{ForUpstream, UpstreamCredential};
 pub use response::{for_downstream, is_event_stream};
+
+/// The protocol that a handshake asks for (RFC 6455, section 4.1).
+pub const WEBSOCKET: &str = "websocket";
+
+/// Adds to a handshake's fields what [`ForUpstream`] took out as hop-by-hop: this hop wants the
+/// upgrade too. The connection option itself is written by the codec.
+pub fn ask_for_upgrade(fields: &mut HeaderMap) {
+    fields.insert(header::UPGRADE, HeaderValue::from_static(WEBSOCKET));
+}
 
 /// Fields about the connection itself: they end at this hop whether or not `Connection` names them
 /// (RFC 9110, section 7.6.1; `Keep-Alive` and `Proxy-Connection` are its historic companions).

@@ -6,11 +6,11 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::actors::Handles;
-use crate::actors::upstream::{OutgoingRequest, RequestBody, TunnelAnswer, UpstreamFailure};
+use crate::actors::upstream::UpstreamFailure;
 use crate::door::{Door, ModelCall, ModelDoor, Nowhere, Probe, error_response};
 use crate::drain::Drain;
 use crate::error::GatewayError;
-use crate::exchange::{self, Answering};
+use crate::exchange::{self, Opening};
 use crate::guard::{Admitted, is_browser_page, sign_in_location};
 use crate::telemetry::RequestRecord;
 use crate::tunnel;
@@ -59,10 +59,8 @@ async fn route(
         },
         Door::Login if is_browser_page(request.head()) => sign_in(handles, request),
         Door::Management | Door::Page | Door::Login | Door::Actors if wants_tunnel() => {
-            let outgoing =
-                exchange::amp_request(handles, request, client, RequestBody::None).await?;
-            let answering = Answering::relayed(request, handles.drain.clone());
-            open_tunnel(handles, request, payload, outgoing, answering).await
+            let opening = exchange::open_amp_socket(handles, request, client).await?;
+            Ok(join_or_refuse(handles, request, payload, opening))
         }
         Door::Management | Door::Page | Door::Login | Door::Actors => {
             exchange::relay(handles, request, payload, client).await
@@ -106,28 +104,25 @@ async fn tunnel_to_provider(
     payload: Payload,
     door: ModelDoor,
 ) -> Result<HttpResponse, UpstreamFailure> {
-    let (outgoing, answering) = exchange::responses_handshake(handles, request, door)?;
-    open_tunnel(handles, request, payload, outgoing, answering).await
+    let opening = exchange::open_responses_socket(handles, request, door).await?;
+    Ok(join_or_refuse(handles, request, payload, opening))
 }
 
-async fn open_tunnel(
+fn join_or_refuse(
     handles: &Handles,
     request: &HttpRequest,
     payload: Payload,
-    mut outgoing: OutgoingRequest,
-    answering: Answering,
-) -> Result<HttpResponse, UpstreamFailure> {
-    tunnel::ask_for_upgrade(&mut outgoing.fields);
-    match handles.upstream.open_tunnel(outgoing).await? {
-        TunnelAnswer::Switched(switched) => {
+    opening: Opening,
+) -> HttpResponse {
+    match opening {
+        Opening::Switched(switched) => {
             let record = RequestRecord::of(request);
-            Ok(tunnel::join(switched, payload, &record, &handles.drain))
+            tunnel::join(switched, payload, &record, &handles.drain)
         }
-        TunnelAnswer::Refused(upstream) => {
-            let mut response = exchange::answer_refusal(upstream.into(), answering).await;
+        Opening::Refused(mut response) => {
             // What the client sends next may be frames already; nothing on this connection is HTTP.
             response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
-            Ok(response)
+            response
         }
     }
 }

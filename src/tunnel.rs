@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -23,13 +23,11 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::actors::upstream::{Permit, Switched, Wire};
 use crate::drain::Drain;
-use crate::headers::for_downstream;
+use crate::headers::{WEBSOCKET, for_downstream};
 use crate::telemetry::RequestRecord;
 
 /// The most that is read from the upstream at once; a 42 KB tool registration takes three.
 const READ_BYTES: usize = 16 * 1024;
-
-const WEBSOCKET: &str = "websocket";
 
 /// Whether a request asks to become a WebSocket (RFC 6455, section 4.2.1).
 #[must_use]
@@ -43,12 +41,6 @@ pub fn is_handshake(method: &Method, fields: &HeaderMap) -> bool {
     *method == Method::GET
         && lists(header::UPGRADE, WEBSOCKET)
         && lists(header::CONNECTION, "upgrade")
-}
-
-/// Adds to a handshake's fields what the header policy took out as hop-by-hop: this hop wants the
-/// upgrade too. The connection option itself is written by the codec.
-pub fn ask_for_upgrade(fields: &mut HeaderMap) {
-    fields.insert(header::UPGRADE, HeaderValue::from_static(WEBSOCKET));
 }
 
 /// Joins the client to the upstream. The returned response is the 101; its body is what the upstream
@@ -147,6 +139,7 @@ impl MessageBody for FromUpstream {
 mod tests {
     use super::*;
     use actix_web::http::header::HeaderName;
+    use actix_web::http::header::HeaderValue;
 
     #[test]
     fn a_handshake_is_known_by_its_three_marks() {

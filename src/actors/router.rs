@@ -153,6 +153,7 @@ impl ProviderRouter {
     pub fn choose_for_socket(
         &self,
         dialect: Dialect,
+        attempts: &Attempts,
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> Option<LocalPlan> {
         let snapshot = self.shared.snapshot.load();
@@ -162,9 +163,8 @@ impl ProviderRouter {
             .socket_members(dialect)
             .map(|member| Candidate { member: member.clone(), upstream_model: model.clone() })
             .collect();
-        let attempts = Attempts::default();
         let asked = ModelRequest { dialect, model: &model, came_through_amp_door: false };
-        let picked = self.pick(&snapshot, &candidates, &attempts, &asked, session);
+        let picked = self.pick(&snapshot, &candidates, attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };
         let member = candidates[index].member.clone();
         Some(LocalPlan {

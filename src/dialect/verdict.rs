@@ -76,6 +76,18 @@ impl Trouble {
     pub const fn silent() -> Self {
         Self { class: TroubleClass::Unavailable, scope: Scope::Model, wait: None }
     }
+
+    /// Whether it would meet any other call with the same key as well.
+    #[must_use]
+    pub const fn speaks_against_the_account(&self) -> bool {
+        matches!(
+            self.class,
+            TroubleClass::Unauthorized
+                | TroubleClass::Unpaid
+                | TroubleClass::Forbidden
+                | TroubleClass::Limited
+        )
+    }
 }
 
 /// What should rest.

@@ -215,7 +215,7 @@ fn note_retry(call: &Call<'_>, class: &'static str) {
 }
 
 /// Who is to blame for an attempt without an answer.
-enum Fault {
+pub(super) enum Fault {
     Provider(Trouble),
     /// Our own limits: another provider may have room.
     OurOwn,
@@ -223,7 +223,7 @@ enum Fault {
     Client,
 }
 
-fn fault_of(error: &GatewayError) -> Fault {
+pub(super) fn fault_of(error: &GatewayError) -> Fault {
     use GatewayError as E;
     match error {
         E::UpstreamUnreachable { .. } | E::ProxyFailed { .. } | E::ConnectTimeout { .. } => {

@@ -347,7 +347,12 @@ async fn turns_are_shared_fairly_among_threads() {
 async fn a_websocket_takes_turns_and_avoids_a_credential_that_rests() {
     let openai = |id: &str| credential(Family::OpenAi, id);
     let story = Story::of(vec![openai("a"), openai("b")]);
-    let socket = || story.router.choose_for_socket(Dialect::OpenAiResponses, || None).unwrap();
+    let socket = || {
+        story
+            .router
+            .choose_for_socket(Dialect::OpenAiResponses, &Attempts::default(), || None)
+            .unwrap()
+    };
     let turns: Vec<String> = (0..4).map(|_| socket().credential().id.clone()).collect();
     assert_eq!(turns, ["a", "b", "a", "b"]);
 
@@ -357,5 +362,7 @@ async fn a_websocket_takes_turns_and_avoids_a_credential_that_rests() {
 
     let turns: Vec<String> = (0..2).map(|_| socket().credential().id.clone()).collect();
     assert_eq!(turns, ["b", "b"], "a was turned down");
-    assert!(story.router.choose_for_socket(Dialect::Anthropic, || None).is_none());
+    assert!(
+        story.router.choose_for_socket(Dialect::Anthropic, &Attempts::default(), || None).is_none()
+    );
 }

@@ -1,0 +1,103 @@
+//! The opening of a WebSocket, to the Amp server or to a provider of our own.
+
+use std::time::SystemTime;
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::answer::{self, Answering, ModelAnswer};
+use super::attempts::{Fault, fault_of};
+use super::judged::look_at;
+use super::{amp_request, local};
+use crate::actors::Handles;
+use crate::actors::router::Attempts;
+use crate::actors::upstream::{RequestBody, Switched, TunnelAnswer, UpstreamFailure};
+use crate::dialect::{Verdict, session_key};
+use crate::door::ModelDoor;
+use crate::error::GatewayError;
+use crate::headers::ask_for_upgrade;
+use crate::telemetry::{RequestRecord, Route};
+use crate::types::ClientId;
+
+/// How a handshake ended.
+#[derive(Debug)]
+pub enum Opening {
+    Switched(Switched),
+    /// The upstream's own answer, which is no 101.
+    Refused(HttpResponse),
+}
+
+/// Opens a WebSocket to the Amp server.
+pub async fn open_amp_socket(
+    handles: &Handles,
+    request: &HttpRequest,
+    client: Option<&ClientId>,
+) -> Result<Opening, UpstreamFailure> {
+    let mut outgoing = amp_request(handles, request, client, RequestBody::None).await?;
+    ask_for_upgrade(&mut outgoing.fields);
+    Ok(match handles.upstream.open_tunnel(outgoing).await? {
+        TunnelAnswer::Switched(switched) => Opening::Switched(switched),
+        TunnelAnswer::Refused(upstream) => {
+            let answering = Answering::relayed(request, handles.drain.clone());
+            Opening::Refused(answer::from_upstream(upstream.into(), answering).await)
+        }
+    })
+}
+
+/// Opens a WebSocket of the Responses API with a credential of ours, with another one where the first
+/// fails. With none left the error is a 426, whatever the reason: the client falls back to HTTP, where
+/// it is told more.
+pub async fn open_responses_socket(
+    handles: &Handles,
+    request: &HttpRequest,
+    door: ModelDoor,
+) -> Result<Opening, UpstreamFailure> {
+    let router = &handles.router;
+    let record = RequestRecord::of(request);
+    let dialect = door.dialect();
+    let mut attempts = Attempts::default();
+    let mut refused = None;
+    loop {
+        let session = || session_key(request.headers(), dialect, b"");
+        let Some(mut plan) = router.choose_for_socket(dialect, &attempts, session) else {
+            let none_is_left = || Err(GatewayError::WebSocketNotServed.into());
+            return refused.map_or_else(none_is_left, |response| Ok(Opening::Refused(response)));
+        };
+        let provider = plan.credential().provider.clone();
+        record.takes(Route::Local);
+        record.tries(provider.clone(), &plan.credential().id);
+        let family = plan.credential().family;
+        let first_byte_timeout = handles.settings.timeouts.first_byte;
+        let mut outgoing = local::handshake(&plan, request, door.call, first_byte_timeout)?;
+        ask_for_upgrade(&mut outgoing.fields);
+        let sent_at = router.now();
+        let trouble = match handles.upstream.open_tunnel(outgoing).await {
+            Ok(TunnelAnswer::Switched(switched)) => {
+                router.succeeded(&mut plan, sent_at);
+                return Ok(Opening::Switched(switched));
+            }
+            Ok(TunnelAnswer::Refused(response)) => {
+                let judged = look_at(response, dialect, family, SystemTime::now()).await;
+                let model = ModelAnswer::plain(dialect, Route::Local, provider);
+                let answering = Answering::modelled(request, handles.drain.clone(), model);
+                let response = answer::from_upstream(judged.answer, answering).await;
+                match judged.verdict {
+                    Verdict::Trouble(trouble) if trouble.speaks_against_the_account() => {
+                        refused = Some(response);
+                        Some(trouble)
+                    }
+                    // A server without WebSockets says so in many ways, and none is a fault.
+                    _ => return Ok(Opening::Refused(response)),
+                }
+            }
+            Err(failure) => match fault_of(&failure.error) {
+                Fault::Provider(trouble) => Some(trouble),
+                Fault::OurOwn => None,
+                Fault::Client => return Err(failure),
+            },
+        };
+        attempts.note_failure_of(&plan);
+        if let Some(trouble) = trouble {
+            router.failed(plan, trouble, sent_at).await;
+        }
+    }
+}
