@@ -231,6 +231,59 @@ async fn the_responses_socket_reaches_an_openai_credential() {
 }
 
 #[actix_web::test]
+async fn a_responses_socket_takes_another_credential_when_one_is_turned_down() {
+    let limit = r#"{"error":{"code":"rate_limit_exceeded"}}"#;
+    let limited = StubUpstream::replying(429, "application/json", limit).await;
+    let upstream = echoing().await;
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [client-key-1]\nampcode: {{ upstream-url: '' }}\n\
+         openai-api-key: [{{ api-key: first-key, base-url: '{}/v1', priority: 1 }}, \
+         {{ api-key: second-key, base-url: '{}/v1' }}]\n",
+        limited.origin, upstream.origin
+    ))
+    .await;
+    let mut fields = HANDSHAKE_FIELDS.to_vec();
+    fields.push(("authorization", "Bearer client-key-1"));
+    for count in 1..=2 {
+        let mut client = gateway.connect().await;
+        client.send("GET", "/v1/responses", &fields, b"").await;
+        assert_eq!(client.head().await.status, 101);
+        assert_eq!(upstream.requests().len(), count);
+    }
+    assert_eq!(limited.requests().len(), 1, "what is turned down rests");
+    assert!(!upstream.request(0).await.mentions("first-key"), "each key goes to its own provider");
+}
+
+#[actix_web::test]
+async fn codex_falls_back_to_http_at_once_when_no_socket_can_be_opened() {
+    let gone = "openai-api-key: [{ api-key: k, base-url: 'http://127.0.0.1:1/v1' }]\n";
+    let yaml = format!("api-keys: [client-key-1]\nampcode: {{ upstream-url: '' }}\n{gone}");
+    let gateway = TestGateway::start(&yaml).await;
+
+    let response = gateway.request("GET", "/v1/responses", HANDSHAKE_FIELDS, b"").await;
+
+    assert_eq!(response.status, 426, "{}", response.text());
+}
+
+#[actix_web::test]
+async fn a_providers_own_refusal_of_a_socket_is_passed_on() {
+    for status in [401, 404, 426, 429, 503] {
+        let upstream = StubUpstream::replying(status, "text/plain", "no socket here").await;
+        let yaml = format!(
+            "api-keys: [client-key-1]\nampcode: {{ upstream-url: '' }}\n\
+             openai-api-key: [{{ api-key: provider-key, base-url: '{}/v1' }}]\n",
+            upstream.origin
+        );
+        let gateway = TestGateway::start(&yaml).await;
+
+        let response = gateway.request("GET", "/v1/responses", HANDSHAKE_FIELDS, b"").await;
+
+        assert_eq!((response.status, response.text().as_str()), (status, "no socket here"));
+        assert_eq!(upstream.requests().len(), 1, "{status}");
+    }
+}
+
+#[actix_web::test]
 async fn without_a_provider_that_speaks_websocket_codex_is_told_426() {
     let compatible = provider("openai-compatibility", "http://127.0.0.1:1")
         .replace("api-key: provider-key, ", "");
