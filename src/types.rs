@@ -9,7 +9,7 @@ mod pattern;
 mod secret;
 mod thinking;
 
-pub use model::{Dialect, ModelName, ProviderName};
+pub use model::{CredentialId, Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
 pub use pattern::ModelPattern;
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};

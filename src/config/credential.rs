@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::types::{ApiKey, ModelPattern, Origin, ProviderName};
+use crate::types::{ApiKey, CredentialId, ModelPattern, Origin, ProviderName};
 
 use super::base_url;
 use super::models::Model;
@@ -38,7 +38,7 @@ pub enum LongContext {
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// Provider and position, as `claude-1`: unique, and safe for logs.
-    pub id: String,
+    pub id: CredentialId,
     pub family: Family,
     /// `claude`, `openai`, `gemini`, `vertex`, or the name of the compatible provider.
     pub provider: ProviderName,
@@ -132,7 +132,7 @@ fn number(credentials: &mut [Credential]) {
     for credential in credentials {
         let number = seen.entry(credential.provider.clone()).or_default();
         *number += 1;
-        credential.id = format!("{}-{number}", credential.provider);
+        credential.id = CredentialId::new(&format!("{}-{number}", credential.provider));
     }
 }
 
@@ -230,7 +230,7 @@ impl Reader<'_> {
             self.warn(&url_path, what);
         }
         Some(Credential {
-            id: String::new(), // given when all are read
+            id: CredentialId::new(""), // given when all are read
             family,
             provider: ProviderName::new(provider),
             key: None,

@@ -150,7 +150,7 @@ async fn attempt(
     let router = &handles.router;
     let credential = plan.credential();
     record.takes(route_of(&plan));
-    record.tries(credential.provider.clone(), &credential.id);
+    record.tries(credential.provider.clone(), credential.id.clone());
     let family = credential.family;
     let outgoing = local::call(&plan, call)?;
     let answering = answering(call, &plan);

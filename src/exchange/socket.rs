@@ -64,7 +64,7 @@ pub async fn open_responses_socket(
         };
         let provider = plan.credential().provider.clone();
         record.takes(Route::Local);
-        record.tries(provider.clone(), &plan.credential().id);
+        record.tries(provider.clone(), plan.credential().id.clone());
         let family = plan.credential().family;
         let first_byte_timeout = handles.settings.timeouts.first_byte;
         let mut outgoing = local::handshake(&plan, request, door.call, first_byte_timeout)?;

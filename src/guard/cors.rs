@@ -56,7 +56,9 @@ pub(super) fn grant(fields: &mut HeaderMap, origin: HeaderValue) {
     fields.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     fields.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("x-request-id, x-ampgate-route, x-ampgate-provider, retry-after"),
+        HeaderValue::from_static(
+            "x-request-id, x-ampgate-route, x-ampgate-provider, x-ampgate-fallback, retry-after",
+        ),
     );
     fields.append(header::VARY, HeaderValue::from_static("origin"));
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tracing_actix_web::RequestId;
 
-use crate::types::{ClientId, ModelName, ProviderName};
+use crate::types::{ClientId, CredentialId, ModelName, ProviderName};
 
 /// Who answered a model call, and so who pays. Clients read it in `x-ampgate-route`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct RequestRecord {
     door: Cell<&'static str>,
     client: OnceCell<ClientId>,
     provider: RefCell<Option<ProviderName>>,
-    credential: RefCell<Option<String>>,
+    credential: RefCell<Option<CredentialId>>,
     attempts: Cell<u32>,
     model: OnceCell<ModelName>,
     route: Cell<Option<Route>>,
@@ -112,9 +112,9 @@ impl RequestRecord {
     }
 
     /// One more attempt, with this credential of the provider.
-    pub fn tries(&self, provider: ProviderName, credential: &str) {
+    pub fn tries(&self, provider: ProviderName, credential: CredentialId) {
         self.is_answered_by(provider);
-        *self.credential.borrow_mut() = Some(credential.to_owned());
+        *self.credential.borrow_mut() = Some(credential);
         self.attempts.set(self.attempts.get() + 1);
     }
 
@@ -157,7 +157,7 @@ impl RequestRecord {
             route = self.door.get(),
             client.name = self.client.get().map(ClientId::as_str),
             upstream.name = self.provider.borrow().as_ref().map(ProviderName::as_str),
-            credential = self.credential.borrow().as_deref(),
+            credential = self.credential.borrow().as_ref().map(CredentialId::as_str),
             attempts = Some(self.attempts.get()).filter(|count| *count > 1),
             model = self.model.get().map(ModelName::as_str),
             paid_by = self.route.get().map(Route::as_str),

@@ -58,6 +58,28 @@ impl fmt::Display for ModelName {
     }
 }
 
+/// One credential of a provider, as logs call it: provider and position, as `claude-1`. Never its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialId(Arc<str>);
+
+impl CredentialId {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Who answers a model call, as logs and `x-ampgate-provider` call it: `claude`, `openai`,
 /// `gemini`, `vertex`, `amp`, or the name of an OpenAI-compatible provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

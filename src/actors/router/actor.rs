@@ -145,7 +145,7 @@ impl Handler<ReportFailure> for ProviderRouterActor {
         });
         if let Some(rest) = rest {
             tracing::warn!(
-                credential = member.credential.id,
+                credential = member.credential.id.as_str(),
                 model = model.as_str(),
                 class = trouble.class.as_str(),
                 rest_ms = u64::try_from((rest.until - now).as_millis()).unwrap_or(u64::MAX),

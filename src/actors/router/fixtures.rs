@@ -3,7 +3,7 @@
 use super::cooldown::MemberId;
 use super::table::{Fallbacks, RouteTable, Rules};
 use crate::config::{Credential, Family, LongContext, MappingFrom, Model, ModelMapping};
-use crate::types::{ApiKey, ModelName, ModelPattern, Origin, ProviderName};
+use crate::types::{ApiKey, CredentialId, ModelName, ModelPattern, Origin, ProviderName};
 
 pub fn name(text: &str) -> ModelName {
     ModelName::parse(text).unwrap()
@@ -19,7 +19,7 @@ pub fn credential(family: Family, id: &str) -> Credential {
         Family::OpenAiCompatible => "compatible",
     };
     Credential {
-        id: id.to_owned(),
+        id: CredentialId::new(id),
         family,
         provider: ProviderName::new(provider),
         key: Some(ApiKey::parse(&format!("key-of-{id}")).unwrap()),

@@ -57,7 +57,7 @@ impl Story {
         let mut plan = self.plan(model, session);
         self.router.succeeded(&mut plan, self.router.now());
         self.router.settle().await;
-        plan.credential().id.clone()
+        plan.credential().id.to_string()
     }
 
     async fn calls(&self, count: usize, session: Option<&str>) -> String {
@@ -124,7 +124,7 @@ async fn two_hundred_parallel_429s_escalate_once() {
 async fn a_failure_is_known_to_the_next_choice() {
     let story = Story::of(vec![claude("a"), claude("b")]);
     let plan = story.plan("claude-x", None);
-    let failed = plan.credential().id.clone();
+    let failed = plan.credential().id.to_string();
 
     story.router.failed(plan, limited(Some(60)), story.router.now()).await;
 
@@ -333,7 +333,7 @@ async fn turns_are_shared_fairly_among_threads() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..100 {
-                    let id = story.plan("claude-x", None).credential().id.clone();
+                    let id = story.plan("claude-x", None).credential().id.to_string();
                     *counts.lock().unwrap().entry(id).or_default() += 1;
                 }
             });
@@ -353,14 +353,14 @@ async fn a_websocket_takes_turns_and_avoids_a_credential_that_rests() {
             .choose_for_socket(Dialect::OpenAiResponses, &Attempts::default(), || None)
             .unwrap()
     };
-    let turns: Vec<String> = (0..4).map(|_| socket().credential().id.clone()).collect();
+    let turns: Vec<String> = (0..4).map(|_| socket().credential().id.to_string()).collect();
     assert_eq!(turns, ["a", "b", "a", "b"]);
 
     let refused =
         Trouble { class: TroubleClass::Unauthorized, scope: Scope::Credential, wait: None };
     story.router.failed(socket(), refused, story.router.now()).await;
 
-    let turns: Vec<String> = (0..2).map(|_| socket().credential().id.clone()).collect();
+    let turns: Vec<String> = (0..2).map(|_| socket().credential().id.to_string()).collect();
     assert_eq!(turns, ["b", "b"], "a was turned down");
     assert!(
         story.router.choose_for_socket(Dialect::Anthropic, &Attempts::default(), || None).is_none()

@@ -82,7 +82,7 @@ impl Scene {
     /// The id that is picked at each turn; `-` when none is.
     fn turns(&self, count: usize) -> String {
         let id = |turn| match self.pick(turn) {
-            Picked::One(index, _) => self.candidates[index].member.credential.id.clone(),
+            Picked::One(index, _) => self.candidates[index].member.credential.id.to_string(),
             Picked::None { .. } => "-".to_owned(),
         };
         (0..count).map(id).collect::<Vec<_>>().join(" ")

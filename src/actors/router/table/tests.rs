@@ -245,7 +245,7 @@ fn it_is_known_whether_a_mapping_leaves_the_makers_models() {
 #[test]
 fn an_account_that_stays_keeps_its_identity_wherever_it_stands() {
     let ids = |table: &RouteTable| -> Vec<(String, u32)> {
-        table.members().iter().map(|m| (m.credential.id.clone(), m.id.0)).collect()
+        table.members().iter().map(|m| (m.credential.id.to_string(), m.id.0)).collect()
     };
     let with_key = |id: &str, key: &str| Credential {
         key: Some(crate::types::ApiKey::parse(key).unwrap()),
@@ -284,7 +284,7 @@ fn a_websocket_may_go_to_openai_itself_only() {
     };
     let ids = |table: &RouteTable| -> Vec<String> {
         let members = table.socket_members(Dialect::OpenAiResponses);
-        members.map(|member| member.credential.id.clone()).collect()
+        members.map(|member| member.credential.id.to_string()).collect()
     };
     assert_eq!(ids(&table(credentials())), ["a", "prefixed"]);
     let forced = Rules { force_prefix: true, ..rules(Vec::new()) };
