@@ -2,8 +2,8 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
-# The dependencies are a layer of their own: it is rebuilt when Cargo.lock changes, not when our
-# source does. A crate with nothing in it stands in for ours.
+# The dependencies are a layer of their own: it is rebuilt when Cargo.toml or Cargo.lock changes, not
+# when our source does. A crate with nothing in it stands in for ours.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
@@ -12,7 +12,6 @@ RUN mkdir src \
     && rm -r src
 
 COPY src src
-COPY config config
 # Cargo goes by modification times, and COPY keeps those of the checkout.
 RUN touch src/main.rs src/lib.rs && cargo build --release --locked
 
