@@ -15,6 +15,10 @@ COPY src src
 RUN touch src/main.rs src/lib.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
+# No version: Cargo.toml has it, and `ampgate --version` says it.
+LABEL org.opencontainers.image.title="ampgate" \
+    org.opencontainers.image.description="One gateway for Amp and every coding agent your team runs" \
+    org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /build/target/release/ampgate /usr/local/bin/ampgate
 USER 65532:65532
 # A container's own loopback is not reachable from outside it. Without client keys the gateway
