@@ -57,16 +57,17 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
     let exhausted = loop {
         let session = || session_key(call.request.headers(), call.dialect, call.readable_body());
         match router.choose(&request, &attempts, session)? {
-            Choice::Local(mut plan) => loop {
-                match attempt(call, plan, &mut attempts).await? {
-                    Outcome::Answered(response) => return Ok(response),
-                    Outcome::Failed(failure) => {
-                        last = Some(failure);
-                        break;
+            Choice::Local(mut plan) => {
+                // It held a place at its provider, which the next attempt may need.
+                drop(last.take());
+                last = loop {
+                    match attempt(call, plan, &mut attempts).await? {
+                        Outcome::Answered(response) => return Ok(response),
+                        Outcome::Failed(failure) => break Some(failure),
+                        Outcome::AskAgain(less) => plan = *less,
                     }
-                    Outcome::AskAgain(less) => plan = *less,
-                }
-            },
+                };
+            }
             Choice::Amp => return call.ask_amp(None).await,
             Choice::Exhausted(exhausted) => {
                 let Some(pause) = rounds.pause_before_next(&exhausted, call) else {
@@ -78,7 +79,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         }
     };
     if exhausted.amp_may_answer {
-        let failed_with = match &last {
+        let failed_with = match last {
             Some(Failure::Answer(failed)) => failed.0.response.status.to_string(),
             Some(Failure::Error(failure)) => failure.error.code().to_owned(),
             None => "all credentials rest".to_owned(),
