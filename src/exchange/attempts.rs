@@ -40,8 +40,8 @@ enum Outcome {
     Answered(HttpResponse),
     /// Another credential may do better.
     Failed(Failure),
-    /// The same credential, asked for less.
-    AskAgain,
+    /// The same credential is to be asked for less.
+    AskAgain(Box<LocalPlan>),
 }
 
 /// Answers a call from our own providers, or from Amp where it may.
@@ -58,11 +58,17 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
     let exhausted = loop {
         let session = || session_key(call.request.headers(), call.dialect, call.readable_body());
         match router.choose(&request, &attempts, session)? {
-            Choice::Local(plan) => match attempt(call, plan, &mut attempts).await? {
-                Outcome::Answered(response) => return Ok(response),
-                Outcome::Failed(failure) => last = Some(failure),
-                Outcome::AskAgain => {}
-            },
+            Choice::Local(mut plan) => {
+                // It held a place at its provider, which the next attempt may need.
+                drop(last.take());
+                last = loop {
+                    match attempt(call, plan, &mut attempts).await? {
+                        Outcome::Answered(response) => return Ok(response),
+                        Outcome::Failed(failure) => break Some(failure),
+                        Outcome::AskAgain(less) => plan = *less,
+                    }
+                };
+            }
             Choice::Amp => return call.ask_amp(None).await,
             Choice::Exhausted(exhausted) => {
                 let Some(pause) = rounds.pause_before_next(&exhausted, call) else {
@@ -74,7 +80,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         }
     };
     if exhausted.amp_may_answer {
-        let failed_with = match &last {
+        let failed_with = match last {
             Some(Failure::Answer(failed)) => failed.0.response.status.to_string(),
             Some(Failure::Error(failure)) => failure.error.code().to_owned(),
             None => "all credentials rest".to_owned(),
@@ -174,7 +180,8 @@ async fn attempt(
         // Only what was asked for can have been turned down.
         if asks_for_long_context(request.headers()) {
             router.turned_long_context_down(&plan).await;
-            return Ok(Outcome::AskAgain);
+            plan.strip_long_context = true;
+            return Ok(Outcome::AskAgain(Box::new(plan)));
         }
     }
     match verdict {

@@ -9,16 +9,19 @@
 #![expect(clippy::format_push_string, reason = "heads are built to be read, not to be fast")]
 #![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
+mod affinity;
 mod client_faults;
 mod dialects;
 mod drain;
 mod egress;
 mod fallback;
+mod fallback_on_failure;
 mod faults;
 mod guards;
 mod logs;
 mod model_routes;
 mod models;
+mod pool;
 mod relay;
 mod support;
 mod tls;

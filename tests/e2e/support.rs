@@ -3,12 +3,14 @@
 mod client;
 mod gateway;
 mod process;
+mod provider;
 mod upstream;
 mod wire;
 
 pub use client::{Client, Response};
 pub use gateway::TestGateway;
 pub use process::GatewayProcess;
+pub use provider::{Provider, Scripted, pool};
 pub use upstream::{Conversation, StubUpstream};
 pub use wire::SeenRequest;
 
