@@ -22,5 +22,6 @@ mod model_routes;
 mod models;
 mod relay;
 mod support;
+mod thinking;
 mod tls;
 mod websocket;
