@@ -1,9 +1,7 @@
 //! Amp answers, and is paid for, the model calls of its own clients that no provider of ours
 //! serves: only those, and as if we were not there.
 
-use std::io::Write as _;
-
-use crate::support::{StubUpstream, TestGateway};
+use crate::support::{StubUpstream, TestGateway, encoded};
 
 const CLIENTS: &str =
     "api-keys: [{ name: alice, key: client-key-1 }, { name: bob, key: client-key-2 }]\n";
@@ -182,19 +180,6 @@ async fn amps_own_failure_is_passed_on() {
 
     assert_eq!((response.status, response.text().as_str()), (402, r#"{"error":"no credits"}"#));
     assert_eq!(response.field("x-ampgate-route"), Some("amp"));
-}
-
-fn encoded(coding: &str, text: &str) -> Vec<u8> {
-    match coding {
-        "zstd" => zstd::encode_all(text.as_bytes(), 3).unwrap(),
-        "gzip" => {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(text.as_bytes()).unwrap();
-            encoder.finish().unwrap()
-        }
-        _ => panic!("{coding}"),
-    }
 }
 
 #[actix_web::test]

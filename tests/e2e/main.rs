@@ -10,6 +10,8 @@
 #![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
 mod affinity;
+mod amp_history;
+mod amp_needs;
 mod client_faults;
 mod dialects;
 mod drain;
@@ -19,10 +21,12 @@ mod fallback_on_failure;
 mod faults;
 mod guards;
 mod logs;
+mod mappings;
 mod model_routes;
 mod models;
 mod pool;
 mod relay;
 mod support;
+mod thinking;
 mod tls;
 mod websocket;

@@ -1,16 +1,24 @@
 //! The cast: an upstream that says what it is told to, a gateway, and a client that sees every byte.
 
 mod client;
+mod coding;
 mod gateway;
 mod process;
 mod provider;
+mod samples;
+mod script;
 mod upstream;
 mod wire;
 
 pub use client::{Client, Response};
+pub use coding::encoded;
 pub use gateway::TestGateway;
 pub use process::GatewayProcess;
 pub use provider::{Provider, Scripted, pool};
+pub use samples::{
+    EXCHANGES, json_fixture, renamed, request_for, script_of, stream_script, streams, target_for,
+};
+pub use script::{Script, assert_same, assert_unchanged, player};
 pub use upstream::{Conversation, StubUpstream};
 pub use wire::SeenRequest;
 
