@@ -86,6 +86,5 @@ pub async fn model_call(
         .await?;
     let asked = Asked::parse(request, door.call, &body, settings.limits.request_body)?;
     record.asks_for(asked.model.clone());
-    let dialect = door.dialect();
-    attempts::answer(&Call { handles, request, record, door, dialect, client, body, asked }).await
+    attempts::answer(&Call::new(handles, request, door, client, body, asked)).await
 }

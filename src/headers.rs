@@ -30,6 +30,9 @@ pub use query::without_credentials;
 pub use request::{ForUpstream, UpstreamCredential};
 pub use response::{for_downstream, is_event_stream};
 
+/// What we call ourselves where we make a request of our own.
+pub const USER_AGENT: &str = concat!("ampgate/", env!("CARGO_PKG_VERSION"));
+
 /// The protocol that a handshake asks for (RFC 6455, section 4.1).
 pub const WEBSOCKET: &str = "websocket";
 

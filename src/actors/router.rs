@@ -76,6 +76,22 @@ impl fmt::Debug for ProviderRouter {
     }
 }
 
+/// An answer on its way to the client. Nobody else can answer any more when it breaks, but the next
+/// call should know.
+#[derive(Debug)]
+pub struct AnswerWatch {
+    router: ProviderRouter,
+    plan: LocalPlan,
+    sent_at: Instant,
+}
+
+impl AnswerWatch {
+    /// The provider stopped in the middle.
+    pub fn broke(mut self) {
+        self.router.report_failure(&mut self.plan, Trouble::silent(), self.sent_at);
+    }
+}
+
 impl ProviderRouter {
     /// Starts the actor on the current arbiter.
     #[must_use]
@@ -258,14 +274,18 @@ impl ProviderRouter {
 
     /// Notes that an attempt sent at `sent_at` failed, and returns when the next choice knows it.
     pub async fn failed(&self, mut plan: LocalPlan, trouble: Trouble, sent_at: Instant) {
-        let disable_cooling = {
-            let snapshot = self.shared.snapshot.load();
-            plan.member.credential.disable_cooling.unwrap_or(snapshot.disable_cooling)
-        };
-        if disable_cooling {
-            return;
-        }
         // Sent first and waited for apart: a client that leaves now must not take the report along.
+        if self.report_failure(&mut plan, trouble, sent_at) {
+            self.settle().await;
+        }
+    }
+
+    /// Whether there was anything to report.
+    fn report_failure(&self, plan: &mut LocalPlan, trouble: Trouble, sent_at: Instant) -> bool {
+        let disable_cooling = self.shared.snapshot.load().disable_cooling;
+        if plan.member.credential.disable_cooling.unwrap_or(disable_cooling) {
+            return false;
+        }
         self.actor.do_send(ReportFailure {
             member: plan.member.clone(),
             model: plan.upstream_model.clone(),
@@ -273,7 +293,13 @@ impl ProviderRouter {
             sent_at,
             probe: plan.probe.take(),
         });
-        self.settle().await;
+        true
+    }
+
+    /// Keeps an eye on an answer that has begun; to be told if it breaks.
+    #[must_use]
+    pub fn watch(&self, plan: LocalPlan, sent_at: Instant) -> AnswerWatch {
+        AnswerWatch { router: self.clone(), plan, sent_at }
     }
 
     /// Notes that a provider turned down the flag for the long context.

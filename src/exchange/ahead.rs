@@ -43,6 +43,11 @@ impl Ahead {
         read.eq(beginning)
     }
 
+    /// Whether a line ended in what was read last.
+    pub fn last_piece_ends_a_line(&self) -> bool {
+        self.pieces.last().is_some_and(|piece| memchr::memchr2(b'\n', b'\r', piece).is_some())
+    }
+
     /// Everything read so far in one piece.
     pub fn joined(&self) -> Bytes {
         match self.pieces.as_slice() {

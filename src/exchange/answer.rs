@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::ahead::BegunAnswer;
 use super::stream::{DownstreamBody, Transforms};
+use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::UpstreamResponse;
 use crate::adapt::amp::{AmpAnswer, ToolNames};
 use crate::body::{AnswerRewriter, GZIP_MAGIC, GzipRepair};
@@ -34,6 +35,8 @@ pub struct Answering {
     record: Rc<RequestRecord>,
     drain: Drain,
     model: Option<ModelAnswer>,
+    /// Told when the answer breaks off by its provider's fault.
+    pub(super) breaks: Option<AnswerWatch>,
 }
 
 /// What a model's answer is told besides what the provider says.
@@ -73,7 +76,7 @@ impl Answering {
     #[must_use]
     pub fn relayed(request: &HttpRequest, drain: Drain) -> Self {
         let record = RequestRecord::of(request);
-        Self { method: request.method().clone(), record, drain, model: None }
+        Self { method: request.method().clone(), record, drain, model: None, breaks: None }
     }
 
     /// For a model call.
@@ -135,6 +138,7 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,
+        answering.breaks,
     );
     response(status, downstream).body(body)
 }

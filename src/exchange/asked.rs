@@ -70,12 +70,9 @@ impl Asked {
         let tail = path.get(model_at..).ok_or_else(unclear)?;
         let call = parse_gemini_call(tail).ok_or_else(unclear)?;
         let model = ModelName::parse(&call.model).ok_or_else(unclear)?;
-        // Only a suffix changes the body.
-        let (_, thinking) = model.split_thinking();
-        let decoded = match thinking {
-            Some(_) => decode(request, body, limit_bytes)?,
-            None => None,
-        };
+        // Nothing but a thinking suffix, the client's or a mapping's, changes such a body; one that
+        // cannot be read is passed on unread.
+        let decoded = decode(request, body, limit_bytes).unwrap_or_default();
         Ok(Self { model, named_in: NamedIn::Path(call), decoded })
     }
 }

@@ -7,7 +7,6 @@
 use std::time::{Duration, SystemTime};
 
 use actix_web::HttpResponse;
-use tokio::time::sleep;
 
 use super::ahead::BegunAnswer;
 use super::answer::{self, Answering, ModelAnswer};
@@ -16,7 +15,7 @@ use super::judged::{Judged, look_at};
 use super::local;
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest};
 use crate::actors::upstream::UpstreamFailure;
-use crate::dialect::{Trouble, TroubleClass, Verdict, session_key};
+use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::telemetry::Route;
@@ -64,19 +63,23 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
                 last = loop {
                     match attempt(call, plan, &mut attempts).await? {
                         Outcome::Answered(response) => return Ok(response),
-                        Outcome::Failed(failure) => break Some(failure),
+                        Outcome::Failed(failure) => {
+                            rounds.note(&failure);
+                            break Some(failure);
+                        }
                         Outcome::AskAgain(less) => plan = *less,
                     }
                 };
             }
             Choice::Amp => return call.ask_amp(None).await,
-            Choice::Exhausted(exhausted) => {
-                let Some(pause) = rounds.pause_before_next(&exhausted, call) else {
-                    break exhausted;
-                };
-                sleep(pause).await;
-                attempts.begin_round();
-            }
+            Choice::Exhausted(exhausted) => match rounds.next(&exhausted, call) {
+                Some(Pause::UntilProbed(pause)) => call.wait(pause).await?,
+                Some(Pause::BeforeRound(pause)) => {
+                    call.wait(pause).await?;
+                    attempts.begin_round();
+                }
+                None => break exhausted,
+            },
         }
     };
     if exhausted.amp_may_answer {
@@ -120,6 +123,14 @@ struct Rounds {
     probe_budget: Duration,
 }
 
+/// Why a call waits.
+enum Pause {
+    /// Another request is finding out how a credential is. That costs time, and no round: what has
+    /// failed is not asked again.
+    UntilProbed(Duration),
+    BeforeRound(Duration),
+}
+
 impl Rounds {
     fn new(call: &Call<'_>) -> Self {
         let settings = &call.handles.settings;
@@ -127,13 +138,22 @@ impl Rounds {
         Self { left: settings.request_retry, begun: 0, max_pause, probe_budget: max_pause }
     }
 
-    /// How long to wait for another round; `None` when there is none.
-    fn pause_before_next(&mut self, exhausted: &Exhausted, call: &Call<'_>) -> Option<Duration> {
+    /// A provider that has let us wait for its first byte gets no second round: each may last for
+    /// minutes, and each may be paid for.
+    fn note(&mut self, failure: &Failure) {
+        if let Failure::Error(UpstreamFailure { error, .. }) = failure
+            && matches!(error, GatewayError::FirstByteTimeout { .. })
+        {
+            self.left = 0;
+        }
+    }
+
+    /// What to wait for; `None` when it is over.
+    fn next(&mut self, exhausted: &Exhausted, call: &Call<'_>) -> Option<Pause> {
         if let Some(rest) = exhausted.rest.as_ref().filter(|rest| rest.is_probed) {
-            // The credential may be back any moment; that costs time, and no round.
             let pause = call.handles.router.time_left(rest);
             self.probe_budget = self.probe_budget.checked_sub(pause)?;
-            return (self.left > 0).then_some(pause);
+            return (self.left > 0).then_some(Pause::UntilProbed(pause));
         }
         let pause = match &exhausted.rest {
             Some(rest) => call.handles.router.time_left(rest),
@@ -142,7 +162,7 @@ impl Rounds {
         self.left = self.left.checked_sub(1)?;
         self.begun += 1;
         let is_soon = pause <= self.max_pause || exhausted.rest.is_none();
-        is_soon.then_some(pause.min(self.max_pause))
+        is_soon.then_some(Pause::BeforeRound(pause.min(self.max_pause)))
     }
 }
 
@@ -159,7 +179,6 @@ async fn attempt(
     record.tries(credential.provider.clone(), credential.id.clone());
     let family = credential.family;
     let outgoing = local::call(&plan, call)?;
-    let answering = answering(call, &plan);
     let sent_at = router.now();
     let response = match handles.upstream.send(outgoing).await {
         Ok(response) => response,
@@ -175,7 +194,7 @@ async fn attempt(
         }
     };
     let judged = look_at(response, call.dialect, family, SystemTime::now()).await;
-    let Judged { answer, verdict, refuses_long_context, is_empty_stream } = judged;
+    let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
     if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {
         // Only what was asked for can have been turned down.
         if asks_for_long_context(request.headers()) {
@@ -184,6 +203,7 @@ async fn attempt(
             return Ok(Outcome::AskAgain(Box::new(plan)));
         }
     }
+    let mut answering = answering(call, &plan);
     match verdict {
         // A provider that cannot count has the model all the same.
         Verdict::Trouble(Trouble { class: TroubleClass::ModelUnknown, .. })
@@ -192,7 +212,11 @@ async fn attempt(
             Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
         }
         Verdict::Fine => {
-            router.succeeded(&mut plan, sent_at);
+            // To count well proves nothing about the model's own limits.
+            if is_settled && !call.only_counts() {
+                router.succeeded(&mut plan, sent_at);
+            }
+            answering.breaks = (!call.only_counts()).then(|| router.watch(plan, sent_at));
             Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
         }
         Verdict::RequestFault => {
@@ -202,7 +226,9 @@ async fn attempt(
             attempts.note_failure_of(&plan);
             note_retry(call, trouble.class.as_str());
             let provider = plan.credential().provider.clone();
-            router.failed(plan, trouble, sent_at).await;
+            if !call.only_counts() || trouble.scope == Scope::Credential {
+                router.failed(plan, trouble, sent_at).await;
+            }
             Ok(Outcome::Failed(if is_empty_stream {
                 Failure::Error(GatewayError::UpstreamReset { provider }.into())
             } else {

@@ -1,6 +1,8 @@
 //! A model call on its way: what was asked, by whom, and through which door.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
@@ -10,8 +12,9 @@ use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
 use crate::actors::Handles;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
-use crate::adapt::amp::{ToolNames, clean_history};
+use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::door::{Entrance, ModelCall, ModelDoor};
+use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
 use crate::types::{ClientId, Dialect};
 
@@ -25,9 +28,24 @@ pub(super) struct Call<'a> {
     pub client: Option<&'a ClientId>,
     pub body: Bytes,
     pub asked: Asked,
+    /// Looked for once, however many attempts there are.
+    cleaned: OnceCell<Option<Bytes>>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    pub fn new(
+        handles: &'a Handles,
+        request: &'a HttpRequest,
+        door: ModelDoor,
+        client: Option<&'a ClientId>,
+        body: Bytes,
+        asked: Asked,
+    ) -> Self {
+        let (record, dialect) = (RequestRecord::of(request), door.dialect());
+        let cleaned = OnceCell::new();
+        Self { handles, request, record, door, dialect, client, body, asked, cleaned }
+    }
+
     pub fn came_through_amp_door(&self) -> bool {
         matches!(self.door.entrance, Entrance::AmpProvider(_))
     }
@@ -45,25 +63,30 @@ impl Call<'_> {
         self.asked.decoded().unwrap_or(&self.body)
     }
 
-    /// Whether an Amp client speaks Anthropic Messages here, which its needs are about.
-    fn is_amp_turn(&self) -> bool {
-        self.came_through_amp_door() && self.door.call == ModelCall::Messages
+    /// Waits before another attempt; not beyond the end of the process.
+    pub async fn wait(&self, pause: Duration) -> Result<(), GatewayError> {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = self.handles.drain.over() => Err(GatewayError::Draining),
+        }
+    }
+
+    /// Whether an Amp client speaks a dialect here in which it has needs of its own.
+    pub fn is_adapted_to_amp(&self) -> bool {
+        self.came_through_amp_door() && has_needs_in(self.dialect)
     }
 
     /// The body without what an earlier answer of another provider left in Amp's history; `None`
     /// when there is nothing to clean, and the body goes on as it came.
     pub fn cleaned_body(&self) -> Option<Bytes> {
-        self.is_amp_turn().then(|| clean_history(self.readable_body())).flatten()
-    }
-
-    /// Whether the answer is adapted to an Amp client.
-    pub fn answer_is_adapted(&self) -> bool {
-        self.is_amp_turn()
+        let clean =
+            || self.is_adapted_to_amp().then(|| clean_history(self.readable_body())).flatten();
+        self.cleaned.get_or_init(clean).clone()
     }
 
     /// What the answer must be adapted to, when an Amp client reads it.
     pub fn amp_client(&self, crosses_makers: bool) -> Option<AmpClient> {
-        self.is_amp_turn().then(|| AmpClient {
+        self.is_adapted_to_amp().then(|| AmpClient {
             tool_names: ToolNames::of_request(self.readable_body()),
             crosses_makers,
         })

@@ -39,6 +39,9 @@ const FIRST_EVENT_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Judged {
     pub answer: BegunAnswer,
     pub verdict: Verdict,
+    /// Whether the verdict is more than a presumption: a stream that has said nothing yet is passed on,
+    /// and proves nothing.
+    pub is_settled: bool,
     /// The provider turned down the flag for the long context.
     pub refuses_long_context: bool,
     /// A stream that ended without a word: there is nothing to pass on.
@@ -56,17 +59,22 @@ pub(super) async fn look_at(
     let status = answer.response.status;
     let mut judged_status = status;
     let mut is_empty_stream = false;
+    let mut words = None;
     if !status.is_success() {
         let BegunAnswer { response, ahead } = &mut answer;
         ahead.read_bytes_within(&mut response.body, ERROR_BYTES, ERROR_PATIENCE).await;
     } else if is_event_stream(&answer.response.fields) && !is_encoded(&answer.response.fields) {
         match read_first_event(&mut answer, dialect).await {
-            FirstEvent::Failed { status, .. } => judged_status = status,
+            FirstEvent::Failed { status, body } => {
+                judged_status = status;
+                words = Some(body); // the event's own, without the stream's lines around it
+            }
             FirstEvent::Empty => {
                 is_empty_stream = true;
                 judged_status = StatusCode::BAD_GATEWAY;
             }
-            FirstEvent::Fine | FirstEvent::Incomplete => return fine(answer),
+            FirstEvent::Fine => return fine(answer),
+            FirstEvent::Incomplete => return Judged { is_settled: false, ..fine(answer) },
         }
     } else if family == Family::OpenAiCompatible && has_small_json(&answer.response) {
         let BegunAnswer { response, ahead } = &mut answer;
@@ -79,18 +87,24 @@ pub(super) async fn look_at(
         return fine(answer);
     }
     let fields = &answer.response.fields;
-    let body = readable(fields, answer.ahead.joined());
+    let body = words.unwrap_or_else(|| readable(fields, answer.ahead.joined()));
     let verdict = if is_empty_stream {
         Verdict::Trouble(Trouble::silent())
     } else {
         judge(judged_status, fields, &body, now)
     };
     let refuses_long_context = refuses_long_context(judged_status, &body);
-    Judged { answer, verdict, refuses_long_context, is_empty_stream }
+    Judged { answer, verdict, is_settled: true, refuses_long_context, is_empty_stream }
 }
 
 fn fine(answer: BegunAnswer) -> Judged {
-    Judged { answer, verdict: Verdict::Fine, refuses_long_context: false, is_empty_stream: false }
+    Judged {
+        answer,
+        verdict: Verdict::Fine,
+        is_settled: true,
+        refuses_long_context: false,
+        is_empty_stream: false,
+    }
 }
 
 /// Reads until the first event that says something. The client sees nothing until then, so once the
@@ -105,9 +119,12 @@ async fn read_first_event(answer: &mut BegunAnswer, dialect: Dialect) -> FirstEv
         }
         // A body that broke is not a stream that ended: what it said so far is passed on, unless it
         // said nothing.
-        match first_event(dialect, &ahead.joined(), ahead.is_over()) {
-            FirstEvent::Incomplete if !ahead.is_over() => {}
-            decided => return decided,
+        // Only the end of a line can decide; a long event comes in many pieces.
+        if ahead.is_over() || ahead.last_piece_ends_a_line() {
+            match first_event(dialect, &ahead.joined(), ahead.is_over()) {
+                FirstEvent::Incomplete if !ahead.is_over() => {}
+                decided => return decided,
+            }
         }
         if timeout_at(deadline, ahead.read_piece(&mut response.body)).await.is_err() {
             return FirstEvent::Incomplete;

@@ -17,7 +17,7 @@ use crate::config::{Credential, Family, LongContext};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
-use crate::headers::{ForUpstream, UpstreamCredential, without_credentials};
+use crate::headers::{ForUpstream, USER_AGENT, UpstreamCredential, without_credentials};
 
 /// The call, with the provider's credential, path and name for the model. What need not change in
 /// the body is the client's, byte for byte.
@@ -29,7 +29,7 @@ pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest,
         path: &path,
         body,
         // What is rewritten here must be readable here.
-        ask_for_identity: plan.renames || call.answer_is_adapted(),
+        ask_for_identity: plan.renames || call.is_adapted_to_amp(),
         body_was_decoded,
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
@@ -171,8 +171,6 @@ impl<'a> Outgoing<'a> {
         })
     }
 }
-
-const USER_AGENT: &str = concat!("ampgate/", env!("CARGO_PKG_VERSION"));
 
 fn shown_as(credential: &Credential) -> UpstreamCredential<'_> {
     let Some(key) = &credential.key else { return UpstreamCredential::None };

@@ -44,8 +44,8 @@ pub async fn open_amp_socket(
 }
 
 /// Opens a WebSocket of the Responses API with a credential of ours, with another one where the first
-/// fails. With none left the error is a 426, whatever the reason: the client falls back to HTTP, where
-/// it is told more.
+/// fails. When none answers at all the error is a 426: the client falls back to HTTP at once, where it is
+/// told more. A provider's own refusal is passed on.
 pub async fn open_responses_socket(
     handles: &Handles,
     request: &HttpRequest,

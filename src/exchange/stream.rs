@@ -11,6 +11,7 @@ use futures::Stream as _;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::ahead::Ahead;
+use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::{BodyBroke, UpstreamBody};
 use crate::adapt::amp::AmpAnswer;
 use crate::body::{AnswerRewriter, GzipRepair, SseTail};
@@ -49,6 +50,7 @@ pub(super) struct DownstreamBody {
     record: Rc<RequestRecord>,
     drain: Drain,
     drain_is_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    breaks: Option<AnswerWatch>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl DownstreamBody {
         events: Option<Dialect>,
         record: Rc<RequestRecord>,
         drain: Drain,
+        breaks: Option<AnswerWatch>,
     ) -> Self {
         let mut body = Self {
             upstream,
@@ -83,6 +86,7 @@ impl DownstreamBody {
             record,
             drain,
             drain_is_over: None,
+            breaks,
         };
         for piece in ahead.pieces {
             body.transform(piece);
@@ -205,7 +209,10 @@ impl DownstreamBody {
         self.record.provider().unwrap_or_else(|| ProviderName::new("upstream"))
     }
 
-    fn broke_as(&self, broke: &BodyBroke) -> GatewayError {
+    fn broke_as(&mut self, broke: &BodyBroke) -> GatewayError {
+        if let Some(watch) = self.breaks.take() {
+            watch.broke();
+        }
         let provider = self.provider();
         match broke {
             BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
@@ -268,13 +275,15 @@ impl MessageBody for DownstreamBody {
                 }
             }
             if let Some(broke) = this.broke_early.take() {
-                this.break_off(&this.broke_as(&broke), &broke.to_string());
+                let error = this.broke_as(&broke);
+                this.break_off(&error, &broke.to_string());
                 continue;
             }
             match Pin::new(&mut this.upstream).poll_next(cx) {
                 Poll::Ready(Some(Ok(piece))) => this.transform(piece),
                 Poll::Ready(Some(Err(broke))) => {
-                    this.break_off(&this.broke_as(&broke), &broke.to_string());
+                    let error = this.broke_as(&broke);
+                    this.break_off(&error, &broke.to_string());
                 }
                 Poll::Ready(None) => this.finish(),
                 Poll::Pending if this.poll_drain_is_over(cx) => {

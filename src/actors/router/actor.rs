@@ -8,8 +8,8 @@ use actix::{Actor, Context, Handler, Message};
 
 use super::RouterSettings;
 use super::affinity::Conversation;
-use super::cooldown::{MemberId, ProbeLease};
-use super::pick::Failed;
+use super::cooldown::{Cooldowns, MemberId, ProbeLease};
+use super::pick::Seat;
 use super::snapshot::{Shared, Snapshot};
 use super::table::{Member, RouteTable};
 use crate::actors::clock::Clock;
@@ -51,7 +51,7 @@ pub(super) struct ReportSuccess {
 #[rtype(result = "()")]
 pub(super) struct Bind {
     pub conversation: Conversation,
-    pub seat: Failed,
+    pub seat: Seat,
 }
 
 /// A provider turned down the flag for the long context.
@@ -69,18 +69,19 @@ pub(super) struct ProviderRouterActor {
     shared: Arc<Shared>,
     clock: Clock,
     next_id: u32,
+    /// What the snapshot has, and what is not worth publishing.
+    cooldowns: Cooldowns,
 }
 
 impl ProviderRouterActor {
     /// `last_id` is the highest that the table of the first snapshot holds.
     pub fn new(shared: Arc<Shared>, clock: Clock, last_id: u32) -> Self {
-        Self { shared, clock, next_id: last_id }
+        Self { shared, clock, next_id: last_id, cooldowns: Cooldowns::default() }
     }
 
     /// Publishes the snapshot that `change` makes of the present one.
     fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
-        let now = self.shared.snapshot.load();
-        let mut next = Snapshot::clone(&now);
+        let mut next = Snapshot::clone(&self.shared.snapshot.load());
         change(&mut next);
         self.shared.snapshot.store(Arc::new(next));
     }
@@ -92,12 +93,18 @@ impl ProviderRouterActor {
             self.next_id += 1;
             MemberId(self.next_id)
         });
-        let here: HashSet<MemberId> = table.members().iter().map(|member| member.id).collect();
+        let ids = |is_kept: &dyn Fn(&Member) -> bool| -> HashSet<MemberId> {
+            let members = table.members().iter().filter(|member| is_kept(member));
+            members.map(|member| member.id).collect()
+        };
+        let here = ids(&|_any| true);
+        let may_rest = ids(&|member| !member.credential.disable_cooling.unwrap_or(disable_cooling));
+        self.cooldowns.retain(|id| may_rest.contains(&id));
         self.publish(|next| {
             next.table = Arc::new(table);
             next.routing = routing;
             next.disable_cooling = disable_cooling;
-            next.cooldowns.retain(|id| here.contains(&id));
+            next.cooldowns = self.cooldowns.clone();
             next.refused_long_context.retain(|id| here.contains(id));
         });
     }
@@ -138,11 +145,12 @@ impl Handler<ReportFailure> for ProviderRouterActor {
         // Whoever claims the next probe must find this failure.
         let _until_it_is_known = probe;
         let now = self.clock.now();
-        let mut rest = None;
-        self.publish(|next| {
-            next.cooldowns.forget_expired(now);
-            rest = next.cooldowns.fail(member.id, &model, &trouble, sent_at, now, jitter());
-        });
+        // Most of many failures at once change nothing, and then nothing is published.
+        self.cooldowns.forget_expired(now);
+        let rest = self.cooldowns.fail(member.id, &model, &trouble, sent_at, now, jitter());
+        if rest.is_some() {
+            self.publish(|next| next.cooldowns = self.cooldowns.clone());
+        }
         if let Some(rest) = rest {
             tracing::warn!(
                 credential = member.credential.id.as_str(),
@@ -161,9 +169,10 @@ impl Handler<ReportSuccess> for ProviderRouterActor {
     fn handle(&mut self, report: ReportSuccess, _: &mut Self::Context) {
         let ReportSuccess { member, model, sent_at, probe } = report;
         let _until_it_is_known = probe;
-        let mut forgotten = false;
-        self.publish(|next| forgotten = next.cooldowns.succeed(member.id, &model, sent_at));
-        if forgotten {
+        let was_known = self.cooldowns.succeed(member.id, &model, sent_at);
+        // The snapshot may still have what was forgotten here.
+        self.publish(|next| next.cooldowns = self.cooldowns.clone());
+        if was_known {
             let credential = member.credential.id.as_str();
             tracing::info!(credential, model = model.as_str(), "credential serves again");
         }

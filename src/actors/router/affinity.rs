@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
 
-use super::pick::Failed as Seat;
+use super::pick::Seat;
 use crate::dialect::SessionKey;
 use crate::types::ModelName;
 

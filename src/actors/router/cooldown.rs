@@ -109,8 +109,11 @@ pub enum CoolingState {
         /// is our own guess. Better asked than nobody.
         is_guess: bool,
     },
-    /// It may be asked by whoever claims the probe.
-    HalfOpen(Arc<Probe>),
+    /// Its rest is over, and nobody knows yet whether that helped: whoever claims the probe asks.
+    HalfOpen {
+        probe: Arc<Probe>,
+        is_guess: bool,
+    },
 }
 
 impl Cooldowns {
@@ -130,7 +133,9 @@ impl Cooldowns {
     ) -> Option<Rest> {
         let name = folded(model);
         if let Some(entry) = self.entry_mut(member, &name, trouble.scope) {
-            let changed = if sent_at < entry.until {
+            // Whoever is asked while it rests on a guess meets something new.
+            let is_news = entry.is_guess() && trouble.class != TroubleClass::Unavailable;
+            let changed = if sent_at < entry.until && !is_news {
                 entry.lengthen(trouble, now)
             } else {
                 entry.rest_again(trouble, now, jitter)
@@ -186,7 +191,10 @@ impl Cooldowns {
         }
         // The probe of the whole credential is the model's as well: one answer tells of both.
         match entries().next() {
-            Some(entry) => CoolingState::HalfOpen(entry.probe.clone()),
+            Some(entry) => CoolingState::HalfOpen {
+                probe: entry.probe.clone(),
+                is_guess: entries().all(Entry::is_guess),
+            },
             None => CoolingState::Ready,
         }
     }
@@ -313,6 +321,8 @@ fn rest_of(trouble: &Trouble, level: u32, jitter: f64) -> Duration {
         TroubleClass::Unauthorized | TroubleClass::Forbidden => 30 * MINUTE,
         TroubleClass::Unpaid => 3 * HOUR,
         TroubleClass::ModelUnknown => 12 * HOUR,
+        // A provider that says for how long it is unwell is taken at its word.
+        TroubleClass::Unavailable if trouble.wait.is_some() => Duration::ZERO,
         TroubleClass::Unavailable => MINUTE,
         TroubleClass::Challenge => backoff().max(SHORTEST_CHALLENGE),
         TroubleClass::Limited if trouble.wait.is_some() => Duration::ZERO,

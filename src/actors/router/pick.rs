@@ -20,15 +20,15 @@ use crate::types::ModelName;
 /// How soon it is worth looking again at a credential that another request is just probing.
 const PROBE_PATIENCE: Duration = Duration::from_millis(250);
 
-/// A credential and a model of it that have failed a request.
-pub(super) type Failed = (MemberId, ModelName);
+/// A credential and a model of it.
+pub(super) type Seat = (MemberId, ModelName);
 
 /// What a choice depends on besides the candidates.
 pub(super) struct Situation<'a> {
     pub cooldowns: &'a Cooldowns,
-    pub failed: &'a [Failed],
+    pub failed: &'a [Seat],
     /// Where the conversation was.
-    pub bound: Option<&'a Failed>,
+    pub bound: Option<&'a Seat>,
     pub strategy: Strategy,
     /// Amp may answer when none of ours can.
     pub has_substitute: bool,
@@ -69,10 +69,11 @@ pub(super) fn pick(
         }
         turned
     }) {
-        match probe.map(|probe| probe.claim(situation.now)) {
-            None => return Picked::One(index, None),
-            Some(Some(lease)) => return Picked::One(index, Some(lease)),
-            Some(None) => field.note_rest(Resting {
+        let Some(HalfOpen { probe, is_guess }) = probe else { return Picked::One(index, None) };
+        match probe.claim(situation.now) {
+            Some(lease) => return Picked::One(index, Some(lease)),
+            None if is_guess && !situation.has_substitute => field.last_resort.push(index),
+            None => field.note_rest(Resting {
                 index,
                 until: situation.now + PROBE_PATIENCE,
                 reason: "probed",
@@ -83,39 +84,44 @@ pub(super) fn pick(
     Picked::None { rest: field.rest }
 }
 
+/// A candidate whose rest is over, until a probe has shown how it is.
+struct HalfOpen {
+    probe: Arc<Probe>,
+    is_guess: bool,
+}
+
 /// The candidates that may be asked, and the one that may be soonest.
 struct Field<'a> {
     candidates: &'a [Candidate],
     situation: &'a Situation<'a>,
-    ready: Vec<(usize, Option<Arc<Probe>>)>,
+    ready: Vec<(usize, Option<HalfOpen>)>,
+    /// Those that nothing but our guess speaks against.
+    last_resort: Vec<usize>,
     rest: Option<Resting>,
 }
 
 impl<'a> Field<'a> {
     fn new(candidates: &'a [Candidate], situation: &'a Situation<'a>) -> Self {
         let ready = Vec::with_capacity(candidates.len());
-        let mut field = Self { candidates, situation, ready, rest: None };
-        let mut guessed = Vec::new();
+        let mut field = Self { candidates, situation, ready, last_resort: Vec::new(), rest: None };
         for (index, candidate) in candidates.iter().enumerate() {
             let id = candidate.member.id;
             match situation.cooldowns.state(id, &candidate.upstream_model, situation.now) {
-                CoolingState::Resting { until, class, is_guess } => {
-                    let reason = class.as_str();
-                    let resting = Resting { index, until, reason, is_probed: false };
-                    if is_guess && !situation.has_substitute {
-                        guessed.push(resting);
-                    } else {
-                        field.note_rest(resting);
+                CoolingState::Resting { is_guess: true, .. } if !situation.has_substitute => {
+                    if !situation.has_failed(candidate) {
+                        field.last_resort.push(index);
                     }
                 }
+                CoolingState::Resting { until, class, .. } => {
+                    let reason = class.as_str();
+                    field.note_rest(Resting { index, until, reason, is_probed: false });
+                }
                 _ if situation.has_failed(candidate) => {}
-                CoolingState::HalfOpen(probe) => field.ready.push((index, Some(probe))),
+                CoolingState::HalfOpen { probe, is_guess } => {
+                    field.ready.push((index, Some(HalfOpen { probe, is_guess })));
+                }
                 CoolingState::Ready => field.ready.push((index, None)),
             }
-        }
-        if field.ready.is_empty() {
-            let unasked = guessed.iter().filter(|r| !situation.has_failed(&candidates[r.index]));
-            field.ready.extend(unasked.map(|resting| (resting.index, None)));
         }
         field
     }
@@ -127,7 +133,10 @@ impl<'a> Field<'a> {
     }
 
     /// Takes the candidate to be asked out of the field.
-    fn take_best(&mut self, turn: impl FnOnce() -> usize) -> Option<(usize, Option<Arc<Probe>>)> {
+    fn take_best(&mut self, turn: impl FnOnce() -> usize) -> Option<(usize, Option<HalfOpen>)> {
+        if self.ready.is_empty() {
+            self.ready.extend(self.last_resort.drain(..).map(|index| (index, None)));
+        }
         let priority = |at: usize| self.candidates[self.ready[at].0].member.credential.priority;
         let top = (0..self.ready.len()).map(priority).max()?;
         let tier: Vec<usize> = (0..self.ready.len()).filter(|at| priority(*at) == top).collect();
@@ -151,7 +160,7 @@ impl Situation<'_> {
     }
 }
 
-fn is_seat((id, model): &Failed, candidate: &Candidate) -> bool {
+fn is_seat((id, model): &Seat, candidate: &Candidate) -> bool {
     *id == candidate.member.id && *model == candidate.upstream_model
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::affinity::Conversation;
 use super::cooldown::ProbeLease;
-use super::pick::Failed;
+use super::pick::Seat;
 use super::table::Member;
 use crate::config::Credential;
 use crate::types::{Dialect, ModelName, ProviderName, Thinking};
@@ -55,7 +55,7 @@ impl LocalPlan {
         &self.member.credential
     }
 
-    pub(super) fn seat(&self) -> Failed {
+    pub(super) fn seat(&self) -> Seat {
         (self.member.id, self.upstream_model.clone())
     }
 }
@@ -79,7 +79,7 @@ impl Found {
 /// What has failed a request so far; such a credential is not asked again in the same round.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    pub(super) failed: Vec<Failed>,
+    pub(super) failed: Vec<Seat>,
 }
 
 impl Attempts {

@@ -43,7 +43,8 @@ pub struct UpstreamBody {
     /// (RFC 9112, section 6.3).
     ends_with_connection: bool,
     idle: IdleTimer,
-    _permit: Permit,
+    /// Given back with the end of the body, which may be kept for longer.
+    permit: Option<Permit>,
 }
 
 impl std::fmt::Debug for UpstreamBody {
@@ -72,7 +73,7 @@ impl UpstreamBody {
             length,
             ends_with_connection,
             idle: IdleTimer::new(idle_timeout),
-            _permit: permit,
+            permit: Some(permit),
         }
     }
 
@@ -80,6 +81,13 @@ impl UpstreamBody {
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    /// Lets go of the connection and of the place at the upstream. Asked again, an ended body must
+    /// not wait for a connection that is elsewhere.
+    fn end(&mut self) {
+        self.payload = Payload::None;
+        self.permit = None;
     }
 }
 
@@ -94,21 +102,20 @@ impl Stream for UpstreamBody {
                 Poll::Ready(Some(Ok(chunk)))
             }
             Poll::Ready(Some(Err(error))) if this.ends_with_connection && is_plain_end(&error) => {
-                this.payload = Payload::None;
+                this.end();
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                this.payload = Payload::None;
+                this.end();
                 Poll::Ready(Some(Err(BodyBroke::Upstream(error.to_string()))))
             }
             Poll::Ready(None) => {
-                // Asked again, an ended body must not wait for a connection that is elsewhere.
-                this.payload = Payload::None;
+                this.end();
                 Poll::Ready(None)
             }
             Poll::Pending => {
                 std::task::ready!(this.idle.poll_elapsed(cx));
-                this.payload = Payload::None;
+                this.end();
                 Poll::Ready(Some(Err(BodyBroke::Idle(this.idle.limit))))
             }
         }

@@ -14,9 +14,8 @@ use tokio_socks::tcp::Socks5Stream;
 use super::socket::{Socket, Unreached};
 use super::tls::UpstreamTls;
 use crate::config::{Login, Proxy, ProxyScheme};
+use crate::headers::USER_AGENT;
 use crate::types::Origin;
-
-const USER_AGENT: &str = concat!("ampgate/", env!("CARGO_PKG_VERSION"));
 
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 

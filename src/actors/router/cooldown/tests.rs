@@ -69,7 +69,7 @@ impl Story {
     }
 
     fn is_half_open(&self) -> bool {
-        matches!(self.state(), CoolingState::HalfOpen(_))
+        matches!(self.state(), CoolingState::HalfOpen { .. })
     }
 
     fn is_ready(&self) -> bool {
@@ -279,7 +279,7 @@ fn jitter_adds_up_to_a_quarter_and_never_takes_away() {
 
 fn probe_of(story: &Story) -> Arc<Probe> {
     match story.state() {
-        CoolingState::HalfOpen(probe) => probe,
+        CoolingState::HalfOpen { probe, .. } => probe,
         other => panic!("{other:?}"),
     }
 }
@@ -297,7 +297,8 @@ fn one_of_many_threads_claims_the_probe() {
             let cooldowns = if thread % 2 == 0 { &story.cooldowns } else { &snapshot };
             let (now, winners, start, end) = (story.now, &winners, &start, &end);
             scope.spawn(move || {
-                let CoolingState::HalfOpen(probe) = cooldowns.state(ONE, &model("m"), now) else {
+                let CoolingState::HalfOpen { probe, .. } = cooldowns.state(ONE, &model("m"), now)
+                else {
                     panic!("not half-open");
                 };
                 start.wait();
@@ -415,4 +416,17 @@ fn only_a_rest_that_nobody_asked_for_is_a_guess() {
         let CoolingState::Resting { is_guess, .. } = state else { panic!("{why}: not at rest") };
         assert_eq!(is_guess, expected, "{why}");
     }
+}
+
+#[test]
+fn a_limit_met_while_a_guess_runs_is_a_limit() {
+    let mut story = Story::new();
+    let now = story.now;
+    story.cooldowns.fail(ONE, &model("m"), &trouble(Unavailable, None), now, now, 0.0);
+
+    let rest = story.cooldowns.fail(ONE, &model("m"), &trouble(Limited, None), now, now, 0.0);
+
+    assert!(rest.is_some_and(|rest| rest.class == Limited), "{rest:?}");
+    let state = story.cooldowns.state(ONE, &model("m"), now);
+    assert!(matches!(state, CoolingState::Resting { is_guess: false, .. }), "{state:?}");
 }

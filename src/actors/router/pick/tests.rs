@@ -17,8 +17,8 @@ fn candidates(ids: &[(&str, i64)]) -> Vec<Candidate> {
 struct Scene {
     candidates: Vec<Candidate>,
     cooldowns: Cooldowns,
-    failed: Vec<Failed>,
-    bound: Option<Failed>,
+    failed: Vec<Seat>,
+    bound: Option<Seat>,
     strategy: Strategy,
     has_substitute: bool,
     began: Instant,
@@ -40,7 +40,7 @@ impl Scene {
         }
     }
 
-    fn seat(&self, index: usize) -> Failed {
+    fn seat(&self, index: usize) -> Seat {
         (self.candidates[index].member.id, self.candidates[index].upstream_model.clone())
     }
 
@@ -150,6 +150,10 @@ fn one_request_probes_when_a_rest_is_over_and_the_others_go_elsewhere_or_wait() 
     assert_eq!(rest.until, scene.now + PROBE_PATIENCE);
     drop(lease);
     assert!(matches!(scene.pick(0), Picked::One(0, Some(_))), "a lost probe is made again");
+
+    let guess = Scene::of(&[("a", 0)]).rests(0, TroubleClass::Unavailable, None).after(61);
+    let Picked::One(0, Some(_lease)) = guess.pick(0) else { panic!("no probe") };
+    assert_eq!(guess.turns(2), "a a", "a guess locks nobody out, not even while it is probed");
 
     let two = Scene::of(&[("a", 0), ("b", 0)]).rests(0, TroubleClass::Limited, Some(7)).after(8);
     let Picked::One(0, Some(_lease)) = two.pick(0) else { panic!("no probe") };
