@@ -20,6 +20,7 @@ mod logs;
 mod model_routes;
 mod models;
 mod relay;
+mod reload;
 mod support;
 mod tls;
 mod websocket;

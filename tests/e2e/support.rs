@@ -8,9 +8,9 @@ mod wire;
 
 pub use client::{Client, Response};
 pub use gateway::TestGateway;
-pub use process::GatewayProcess;
+pub use process::{ANY_PORT, GatewayProcess};
 pub use upstream::{Conversation, StubUpstream};
-pub use wire::SeenRequest;
+pub use wire::{Reader, SeenRequest};
 
 use std::time::Duration;
 
