@@ -19,13 +19,13 @@ use tokio::sync::mpsc;
 use tracing_actix_web::TracingLogger;
 
 pub use self::certificate::CertificateError;
-pub use self::reload::{Reload, amp_api_key};
+pub use self::reload::{Reload, WatchedConfig, amp_api_key};
 
 use self::certificate::Shown;
 use self::house::{Plans, generated_client, key_for_nobody};
 use self::reload::Live;
 use crate::actors::Worker;
-use crate::actors::upstream::{TrustError, Upstream, UpstreamActor};
+use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
 use crate::guard::enforce;
@@ -106,17 +106,18 @@ impl Gateway {
         let drain = Drain::default();
         let plans = Plans::new(settings, amp_api_key, None)?;
         let settings = plans.settings.clone();
-        let house = Arc::new(ArcSwap::from_pointee(plans.open(drain.clone())));
+        let (houses, present) = tokio::sync::watch::channel(Arc::new(plans.open(drain.clone())));
         let upstream = Arc::new(ArcSwap::from_pointee(plans.upstream));
         let certificate = plans.certificate.map(Shown::new);
 
-        let (workers_house, workers_upstream) = (house.clone(), upstream.clone());
+        let workers_upstream = upstream.clone();
         let server = HttpServer::new(move || {
-            // Runs on each worker, so the actor lives on the worker's own arbiter.
-            let upstream = Upstream::start(UpstreamActor::new(workers_upstream.clone()));
+            // Runs on each worker, so its upstream actor lives on the worker's own arbiter.
+            let worker = Rc::new(Worker::new(present.clone(), workers_upstream.clone()));
+            actix_rt::spawn(worker.clone().follow_reloads());
             // The last `wrap` runs first: span, record, guards, route.
             App::new()
-                .app_data(Rc::new(Worker::new(workers_house.clone(), upstream)))
+                .app_data(worker)
                 .wrap(from_fn(enforce))
                 .wrap(from_fn(record_request))
                 .wrap(TracingLogger::<RequestSpan>::new())
@@ -145,7 +146,7 @@ impl Gateway {
             StartError::Listen { host, port, cause }
         })?;
         let addresses = server.addrs();
-        let live = Live { house, upstream, certificate, generated };
+        let live = Live { houses, upstream, certificate, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
         Ok(Self { server: server.run(), addresses, generated_key, live, drain, following })
@@ -177,7 +178,7 @@ impl Gateway {
         if let Some(following) = following {
             following.abort();
         }
-        let drain_timeout = live.house.load().settings.timeouts.drain;
+        let drain_timeout = live.houses.borrow().settings.timeouts.drain;
         tracing::info!(timeout = %humantime::format_duration(drain_timeout), "draining");
         drain.begin();
         let mut stopped = std::pin::pin!(handle.stop(true));

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
-use super::upstream::Upstream;
+use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
 use crate::counters::Counters;
 use crate::drain::Drain;
@@ -46,30 +47,145 @@ impl Handles {
 
 /// One worker thread. Never leaves it, since [`Upstream`] does not.
 pub struct Worker {
-    house: Arc<ArcSwap<House>>,
-    upstream: Upstream,
-    /// Made anew only when the house has changed, so that a request costs one count of its own
-    /// thread, and none that threads share.
-    current: RefCell<(Arc<House>, Rc<Handles>)>,
+    policy: Arc<ArcSwap<UpstreamPolicy>>,
+    current: RefCell<Current>,
+}
+
+/// Made anew only when the house has changed, so that a request costs one count of its own thread,
+/// and none that threads share.
+struct Current {
+    houses: watch::Receiver<Arc<House>>,
+    handles: Rc<Handles>,
 }
 
 impl Worker {
     #[must_use]
-    pub fn new(house: Arc<ArcSwap<House>>, upstream: Upstream) -> Self {
-        let present = house.load_full();
-        let handles = Rc::new(Handles::new(&present, upstream.clone()));
-        Self { house, upstream, current: RefCell::new((present, handles)) }
+    pub fn new(
+        mut houses: watch::Receiver<Arc<House>>,
+        policy: Arc<ArcSwap<UpstreamPolicy>>,
+    ) -> Self {
+        let handles = move_into(&mut houses, &policy);
+        Self { policy, current: RefCell::new(Current { houses, handles }) }
     }
 
     /// The handles for a request that begins now.
     #[must_use]
     pub fn handles(&self) -> Rc<Handles> {
-        let present = self.house.load();
-        let mut current = self.current.borrow_mut();
-        if !Arc::ptr_eq(&present, &current.0) {
-            let handles = Rc::new(Handles::new(&present, self.upstream.clone()));
-            *current = (Arc::clone(&present), handles);
+        let current = &mut *self.current.borrow_mut();
+        // An error says that the gateway is going: what was there last is good enough.
+        if current.houses.has_changed().unwrap_or(false) {
+            current.handles = move_into(&mut current.houses, &self.policy);
         }
-        current.1.clone()
+        current.handles.clone()
+    }
+
+    /// Moves into each new house as it opens. A worker that nobody sends a request to would keep the
+    /// old one, with its keys and with connections to upstreams that are gone from the configuration.
+    pub async fn follow_reloads(self: Rc<Self>) {
+        let mut houses = self.current.borrow().houses.clone();
+        while houses.changed().await.is_ok() {
+            let _ = self.handles();
+        }
+    }
+}
+
+/// The present house's handles, with connections of their own: those of before close with the last
+/// request that uses them.
+fn move_into(
+    houses: &mut watch::Receiver<Arc<House>>,
+    policy: &Arc<ArcSwap<UpstreamPolicy>>,
+) -> Rc<Handles> {
+    let upstream = Upstream::start(UpstreamActor::new(policy.clone()));
+    Rc::new(Handles::new(&houses.borrow_and_update(), upstream))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::clock::Clock;
+    use crate::actors::router::{Fallbacks, RouterSettings, Rules};
+    use crate::actors::secrets::KeySources;
+    use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamTls};
+    use crate::config::{Sources, load_text};
+
+    /// Counts its own copies: everything that holds the house's clock holds one.
+    fn house(alive: &Arc<()>) -> Arc<House> {
+        let settings = load_text("", &Sources::default()).unwrap().settings;
+        let rules = Rules {
+            fallback: Fallbacks::Impossible,
+            mappings: Vec::new(),
+            force_mappings: false,
+            force_prefix: false,
+        };
+        let router = RouterSettings {
+            credentials: Vec::new(),
+            rules,
+            routing: settings.routing.clone(),
+            disable_cooling: false,
+        };
+        let alive = alive.clone();
+        let clock = Clock::telling(move || {
+            let _ = &alive;
+            std::time::Instant::now()
+        });
+        Arc::new(House {
+            settings: Arc::new(settings),
+            keyring: Arc::new(Keyring::new(Vec::new())),
+            secrets: Secrets::start(KeySources::default(), clock),
+            router: ProviderRouter::start(router, Clock::system()),
+            drain: Drain::default(),
+            counters: Arc::default(),
+        })
+    }
+
+    fn policy() -> Arc<ArcSwap<UpstreamPolicy>> {
+        let long = std::time::Duration::from_secs(60);
+        Arc::new(ArcSwap::from_pointee(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        }))
+    }
+
+    #[actix_web::test]
+    async fn a_request_after_a_reload_finds_the_new_house_at_once() {
+        let alive = Arc::new(());
+        let (open, houses) = watch::channel(house(&alive));
+        let worker = Worker::new(houses, policy());
+        let before = worker.handles();
+        assert!(Rc::ptr_eq(&before, &worker.handles()), "nothing is made anew for each request");
+
+        open.send_replace(house(&alive));
+
+        let after = worker.handles();
+        assert!(Arc::ptr_eq(&after.settings, &open.borrow().settings));
+        assert!(!Arc::ptr_eq(&before.settings, &after.settings), "an old request keeps its own");
+    }
+
+    /// The secrets actor of a house has a copy of its clock: when all copies are gone, it has stopped.
+    #[actix_web::test]
+    async fn nothing_is_left_of_a_house_in_which_nobody_is_any_more() {
+        let (old, new) = (Arc::new(()), Arc::new(()));
+        let (open, houses) = watch::channel(house(&old));
+        let workers = [(), ()].map(|()| Rc::new(Worker::new(houses.clone(), policy())));
+        for worker in &workers {
+            actix_rt::spawn(worker.clone().follow_reloads());
+        }
+        let running = workers[0].handles();
+
+        open.send_replace(house(&new));
+        // No worker is asked for anything; they have to move by themselves.
+        let until_held_by = async |count: usize| {
+            let fewer = async {
+                while Arc::strong_count(&old) > count {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(20), fewer).await.expect("a leak");
+        };
+        drop(running);
+        until_held_by(1).await;
+
+        assert!(Arc::strong_count(&new) > 1, "the new house is lived in");
     }
 }

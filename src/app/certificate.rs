@@ -18,8 +18,12 @@ use crate::config::TlsFiles;
 pub enum CertificateError {
     #[error("`tls.{key}`: {path}: {cause}")]
     Unreadable { key: &'static str, path: String, cause: PemError },
-    #[error("`tls.cert` and `tls.key`: {0}")]
-    Rejected(rustls::Error),
+    #[error("`tls.cert`: {path} holds no certificate")]
+    Empty { path: String },
+    #[error("`tls.cert` and `tls.key`: {cert} and {key}: {cause}")]
+    Rejected { cert: String, key: String, cause: rustls::Error },
+    #[error("TLS cannot be spoken: {0}")]
+    Unspeakable(rustls::Error),
 }
 
 /// A certificate chain and its key, which belong together.
@@ -34,10 +38,17 @@ pub(super) fn certified_key(files: &TlsFiles) -> Result<ClientCertificate, Certi
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(unreadable("cert", &files.cert))?;
+    if chain.is_empty() {
+        return Err(CertificateError::Empty { path: files.cert.display().to_string() });
+    }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable("key", &files.key))?;
     CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
         .map(Arc::new)
-        .map_err(CertificateError::Rejected)
+        .map_err(|cause| CertificateError::Rejected {
+            cert: files.cert.display().to_string(),
+            key: files.key.display().to_string(),
+            cause,
+        })
 }
 
 /// The certificate in use: new connections get the latest.
@@ -58,7 +69,7 @@ impl Shown {
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map(|config| config.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
-            .map_err(CertificateError::Rejected)
+            .map_err(CertificateError::Unspeakable)
     }
 }
 

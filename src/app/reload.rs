@@ -6,27 +6,82 @@
 //! may take) cannot change under open connections; a new value is warned of.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::certificate::Shown;
 use super::house::Plans;
 use super::watch::ConfigWatch;
 use crate::actors::House;
 use crate::actors::upstream::UpstreamPolicy;
-use crate::config::{Client, Log, Settings, Sources, load};
+use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load};
 use crate::types::ApiKey;
 
 /// The variable in which Amp's own client looks for its key, too.
 const AMP_API_KEY: &str = "AMP_API_KEY";
 
+/// The variable that names the file when no flag does.
+const AMPGATE_CONFIG: &str = "AMPGATE_CONFIG";
+
+/// The file that is read if it is there, and nothing names another.
+const USUAL_FILE: &str = "ampgate.yaml";
+
+/// How often a configuration is read at once because each time it names files that were not watched.
+/// Two are enough unless somebody edits the file meanwhile, and then the watch tells.
+const MOST_READS: usize = 4;
+
+/// A configuration whose files are watched from before they are read, so that no change is missed.
+pub struct WatchedConfig {
+    sources: Sources,
+    /// The file itself, named or usual, there or not.
+    file: PathBuf,
+    watch: ConfigWatch,
+}
+
+impl WatchedConfig {
+    /// Begins to watch. Reads nothing yet.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        let variable = || sources.environment.get(AMPGATE_CONFIG).filter(|file| !file.is_empty());
+        let named = sources.file.clone().or_else(|| variable().map(PathBuf::from));
+        let file = named.unwrap_or_else(|| USUAL_FILE.into());
+        let watch = ConfigWatch::start(vec![file.clone()]);
+        Self { sources, file, watch }
+    }
+
+    /// Reads the configuration; again when it names files that nobody watched while it was read.
+    pub fn load(&mut self) -> Result<Loaded, ConfigError> {
+        for _ in 1..MOST_READS {
+            let outcome = load(&self.sources);
+            let mut files = match &outcome {
+                Ok(loaded) => loaded.files.clone(),
+                // A file that is named and could not be read may come to be.
+                Err(error) => error.files.clone(),
+            };
+            if !files.contains(&self.file) {
+                files.push(self.file.clone());
+            }
+            let was_watched = self.watch.watches(&files);
+            self.watch.set_paths(files);
+            if was_watched || is_read_once(&self.file) {
+                return outcome;
+            }
+        }
+        load(&self.sources)
+    }
+}
+
+/// Whether a file is something that can be read only once, such as a pipe.
+fn is_read_once(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// How a running gateway learns of a new configuration.
 pub struct Reload {
-    /// What the configuration is read from again.
-    pub sources: Sources,
+    pub config: WatchedConfig,
     /// A reload that somebody asks for: SIGHUP.
     pub asked: mpsc::Receiver<()>,
     /// Makes the log follow its settings.
@@ -48,7 +103,7 @@ pub fn amp_api_key(sources: &Sources) -> Option<ApiKey> {
 /// What a reload replaces in a running gateway.
 #[derive(Clone)]
 pub(super) struct Live {
-    pub house: Arc<ArcSwap<House>>,
+    pub houses: watch::Sender<Arc<House>>,
     pub upstream: Arc<ArcSwap<UpstreamPolicy>>,
     /// `None`: the listener does not speak TLS.
     pub certificate: Option<Shown>,
@@ -58,24 +113,19 @@ pub(super) struct Live {
 
 /// Follows the configuration's files and `asked` for as long as the gateway runs.
 pub(super) async fn follow(live: Live, started_with: Arc<Settings>, reload: Reload) {
-    let Reload { sources, mut asked, apply_log } = reload;
-    // Read once more, since the watch has to begin before what it is compared with.
-    let mut watch = ConfigWatch::start(files_of(&sources));
-    watch.set_paths(files_of(&sources));
+    let Reload { mut config, mut asked, apply_log } = reload;
     loop {
         let cause = tokio::select! {
-            () = watch.changed() => "file changed",
-            Some(()) = asked.recv() => "asked by signal",
-            else => return,
-        };
-        match reload_once(&live, &started_with, &sources, &apply_log).await {
-            Ok(files) => {
-                tracing::info!(cause, "configuration reloaded");
-                watch.set_paths(files);
+            () = config.watch.changed() => "file changed",
+            Some(()) = asked.recv() => {
+                // What was saved before the signal is read now, and is no second reason.
+                config.watch.catch_up();
+                "asked by signal"
             }
+        };
+        match reload_once(&live, &started_with, &mut config, &apply_log).await {
+            Ok(()) => tracing::info!(cause, "configuration reloaded"),
             Err(problems) => {
-                // A file that is named now and could not be read may come to be.
-                watch.set_paths(files_of(&sources));
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
@@ -85,45 +135,48 @@ pub(super) async fn follow(live: Live, started_with: Arc<Settings>, reload: Relo
     }
 }
 
-fn files_of(sources: &Sources) -> Vec<PathBuf> {
-    load(sources).map_or_else(|error| error.files, |loaded| loaded.files)
-}
-
-/// Reads, checks, and replaces. Returns the files that were read.
+/// Reads, checks, and replaces: all of it, or nothing when there are problems.
 async fn reload_once(
     live: &Live,
     started_with: &Settings,
-    sources: &Sources,
+    config: &mut WatchedConfig,
     apply_log: &dyn Fn(&Log),
-) -> Result<Vec<PathBuf>, Vec<String>> {
-    let loaded = load(sources)
+) -> Result<(), Vec<String>> {
+    let file = config.file.display().to_string();
+    if is_read_once(&config.file) {
+        return Err(vec![format!("{file}: is no file, and can be read only once")]);
+    }
+    let Loaded { mut settings, warnings, .. } = config
+        .load()
         .map_err(|error| error.problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    let mut settings = loaded.settings;
     if settings.clients.is_empty() {
         match &live.generated {
             Some(client) => settings.clients.push(client.clone()),
             // A key made up now would be shown to nobody.
             None => {
-                return Err(vec!["no `api-keys` are left, so no client could come in".to_owned()]);
+                return Err(vec![format!(
+                    "{file}: api-keys has no entry left, so no client could come in"
+                )]);
             }
         }
     }
-    let before = live.house.load_full();
+    let before = live.houses.borrow().clone();
     let limits = live.upstream.load().limits.clone();
-    let plans = Plans::new(settings, amp_api_key(sources), Some(&limits))
+    let plans = Plans::new(settings, amp_api_key(&config.sources), Some(&limits))
         .map_err(|error| vec![error.to_string()])?;
-    for warning in &loaded.warnings {
+    // Nothing can fail from here on.
+    apply_log(&plans.settings.log);
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
     warn_of_listener(started_with, &plans.settings);
-    apply_log(&plans.settings.log);
     let house = plans.rebuild(&before).await;
     live.upstream.store(Arc::new(plans.upstream));
     if let (Some(shown), Some(certificate)) = (&live.certificate, plans.certificate) {
         shown.replace(certificate);
     }
-    live.house.store(Arc::new(house));
-    Ok(loaded.files)
+    live.houses.send_replace(Arc::new(house));
+    Ok(())
 }
 
 fn warn_of_listener(started_with: &Settings, now: &Settings) {
@@ -137,5 +190,103 @@ fn warn_of_listener(started_with: &Settings, now: &Settings) {
     ];
     for (key, _) in changes.iter().filter(|(_, changed)| *changed) {
         tracing::warn!(key, "belongs to the listener; restart to use its new value");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn is_told(config: &mut WatchedConfig) {
+        let changed = tokio::time::timeout(Duration::from_secs(60), config.watch.changed());
+        changed.await.expect("a change was not told");
+    }
+
+    /// A folder with a configuration that takes its one key from a file.
+    fn with_secret() -> (tempfile::TempDir, Sources) {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, secret) = (folder.path().join("a.yaml"), folder.path().join("secret"));
+        fs::write(&secret, "one").unwrap();
+        let key = format!("api-keys: [{{ name: a, key-file: '{}' }}]\n", secret.display());
+        fs::write(&file, key).unwrap();
+        (folder, Sources { file: Some(file), ..Sources::default() })
+    }
+
+    /// Between the reading of a file and the first wait for its changes lies a whole start.
+    #[actix_web::test]
+    async fn a_change_during_the_start_is_told() {
+        for changed in ["a.yaml", "secret"] {
+            let (folder, sources) = with_secret();
+            let mut config = WatchedConfig::new(sources);
+            config.load().unwrap();
+
+            fs::write(folder.path().join(changed), "api-keys: [two]\n").unwrap();
+
+            is_told(&mut config).await;
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_secret_is_watched_from_before_it_is_read() {
+        let (folder, sources) = with_secret();
+        let mut config = WatchedConfig::new(sources);
+
+        let loaded = config.load().unwrap();
+
+        assert!(config.watch.watches(&loaded.files));
+        assert!(loaded.files.contains(&folder.path().join("secret")));
+    }
+
+    #[actix_web::test]
+    async fn a_file_that_is_missing_is_waited_for() {
+        let (folder, sources) = with_secret();
+        fs::remove_file(folder.path().join("secret")).unwrap();
+        let mut config = WatchedConfig::new(sources);
+        config.load().unwrap_err();
+
+        fs::write(folder.path().join("secret"), "two").unwrap();
+
+        is_told(&mut config).await;
+        assert_eq!(config.load().unwrap().settings.clients.len(), 1);
+    }
+
+    /// The name of the usual file is known to the configuration's reader as well.
+    #[test]
+    fn without_a_name_the_usual_file_is_watched() {
+        let named = |file: &str| BTreeMap::from([(AMPGATE_CONFIG.to_owned(), file.to_owned())]);
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (Some("/a.yaml"), named("/b.yaml"), "/a.yaml",      "the flag goes first"),
+            (None,            named("/b.yaml"), "/b.yaml",      "then the variable"),
+            (None,            named(""),        "ampgate.yaml", "an empty variable names none"),
+            (None,            BTreeMap::new(),  "ampgate.yaml", "nobody names one"),
+        ];
+        for (file, environment, expected, why) in cases {
+            let file = file.map(PathBuf::from);
+            let sources = Sources { file, environment, ..Sources::default() };
+            assert_eq!(WatchedConfig::new(sources).file, Path::new(expected), "{why}");
+        }
+    }
+
+    /// `ampgate serve --config <(make-config)` can be read only once.
+    #[test]
+    fn a_pipe_is_read_no_second_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let writing = pipe.clone();
+        let writer = std::thread::spawn(move || fs::write(writing, "api-keys: [k]\n"));
+        let mut config =
+            WatchedConfig::new(Sources { file: Some(pipe.clone()), ..Sources::default() });
+
+        let loaded = config.load().unwrap();
+
+        writer.join().unwrap().unwrap();
+        assert_eq!(loaded.settings.clients.len(), 1);
+        assert!(is_read_once(&pipe));
     }
 }

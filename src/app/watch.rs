@@ -42,6 +42,8 @@ pub struct ConfigWatch {
     /// Something was stirred, and what the files hold now is not known to have settled.
     unsettled: bool,
     poll: Duration,
+    /// Why we look every now and then, until it is told: a watch may begin before the log does.
+    untold: Option<String>,
 }
 
 impl ConfigWatch {
@@ -66,6 +68,7 @@ impl ConfigWatch {
             events,
             unsettled: false,
             poll: POLL,
+            untold: None,
         };
         match watcher {
             Ok(watcher) => watch.watcher = Some(watcher),
@@ -86,11 +89,29 @@ impl ConfigWatch {
         self.unsettled = true;
     }
 
+    /// Whether a change of any of these files would be told.
+    #[must_use]
+    pub fn watches(&self, files: &[PathBuf]) -> bool {
+        files.iter().all(|file| self.paths.contains(file))
+    }
+
+    /// Takes what the files hold now as told: for somebody who is about to read them anyway.
+    pub fn catch_up(&mut self) {
+        self.contents.take_as_known(contents::read(&self.paths));
+    }
+
     /// Returns when a file holds something else than at the last time, once for each change. A file
     /// that is gone or empty is no change: it is waited for.
     ///
     /// May be dropped and called again; nothing gets lost.
     pub async fn changed(&mut self) {
+        if let Some(cause) = self.untold.take() {
+            tracing::warn!(
+                cause,
+                interval = %humantime::format_duration(self.poll),
+                "configuration cannot be watched for changes; looking at intervals instead"
+            );
+        }
         loop {
             if !self.unsettled {
                 self.stirred().await;
@@ -156,11 +177,7 @@ impl ConfigWatch {
     fn poll_instead(&mut self, cause: impl Display) {
         self.watcher = None;
         self.armed.clear();
-        tracing::warn!(
-            %cause,
-            interval = %humantime::format_duration(self.poll),
-            "configuration cannot be watched for changes; looking at intervals instead"
-        );
+        self.untold = Some(cause.to_string());
     }
 }
 

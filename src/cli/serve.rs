@@ -6,12 +6,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Failure, say};
-use crate::app::{Gateway, Launch, Reload, amp_api_key};
-use crate::config::{Log, LogFormat, LogLevel, Sources, load};
+use crate::app::{Gateway, Launch, Reload, WatchedConfig, amp_api_key};
+use crate::config::{Log, LogFormat, LogLevel, Sources};
 use crate::telemetry::{self, LogControl, LogStyle};
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
-    let loaded = load(sources).map_err(|error| error.to_string())?;
+    let mut config = WatchedConfig::new(sources.clone());
+    let loaded = config.load().map_err(|error| error.to_string())?;
     let log = start_logging(&loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -24,7 +25,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
             amp_api_key: amp_api_key(sources),
             workers: workers(),
             reload: Some(Reload {
-                sources: sources.clone(),
+                config,
                 asked: signals(&[SignalKind::hangup()])?,
                 apply_log: Box::new(move |settings| {
                     let (style, level) = style_and_level(settings);

@@ -1,9 +1,14 @@
 //! Where log lines go and how they look.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::layer::{Layered, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload::Handle;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
@@ -52,16 +57,55 @@ fn filter(level: &str) -> EnvFilter {
 }
 
 fn lines(style: LogStyle) -> Lines {
+    let is_terminal = std::io::stderr().is_terminal();
     let human = match style {
         LogStyle::Human => true,
         LogStyle::Json => false,
-        LogStyle::Auto => std::io::stderr().is_terminal(),
+        LogStyle::Auto => is_terminal,
     };
     let writer = BoxMakeWriter::new(std::io::stderr);
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
-    if human {
-        layer.boxed()
-    } else {
-        layer.json().flatten_event(true).with_current_span(false).boxed()
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    if !human {
+        return layer.json().event_format(JsonLines::new()).boxed();
+    }
+    let layer = layer.with_target(false);
+    // A file shows colours as rubbish.
+    if is_terminal { layer.boxed() } else { layer.with_ansi(false).boxed() }
+}
+
+/// A JSON object for each event.
+struct JsonLines {
+    with_spans: Format<Json>,
+    without: Format<Json>,
+}
+
+impl JsonLines {
+    fn new() -> Self {
+        let format = || {
+            let format = tracing_subscriber::fmt::format().with_target(false).json();
+            format.flatten_event(true).with_current_span(false)
+        };
+        Self { with_spans: format(), without: format().with_span_list(false) }
+    }
+}
+
+impl<S> FormatEvent<S, JsonFields> for JsonLines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    /// Leaves out the spans of a request that began before the log was JSON: their fields were not
+    /// written as JSON, and the crate panics where it finds none.
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let spans_are_json = context.lookup_current().is_none_or(|current| {
+            let mut spans = current.scope();
+            spans.all(|span| span.extensions().get::<FormattedFields<JsonFields>>().is_some())
+        });
+        let format = if spans_are_json { &self.with_spans } else { &self.without };
+        format.format_event(context, writer, event)
     }
 }

@@ -26,6 +26,7 @@ mod model_routes;
 mod models;
 mod pool;
 mod relay;
+mod reload;
 mod support;
 mod thinking;
 mod tls;

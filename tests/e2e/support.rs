@@ -13,14 +13,14 @@ mod wire;
 pub use client::{Client, Response};
 pub use coding::encoded;
 pub use gateway::TestGateway;
-pub use process::GatewayProcess;
+pub use process::{ANY_PORT, GatewayProcess};
 pub use provider::{Provider, Scripted, pool};
 pub use samples::{
     EXCHANGES, json_fixture, renamed, request_for, script_of, stream_script, streams, target_for,
 };
 pub use script::{Script, assert_same, assert_unchanged, player};
 pub use upstream::{Conversation, StubUpstream};
-pub use wire::SeenRequest;
+pub use wire::{Reader, SeenRequest};
 
 use std::time::Duration;
 

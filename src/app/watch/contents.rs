@@ -46,12 +46,23 @@ impl Contents {
             .collect();
     }
 
-    /// Says what the look that found `now` means.
-    pub fn judge(&mut self, mut now: Snapshot) -> Verdict {
+    /// Whatever `now` holds is no change any more.
+    pub fn take_as_known(&mut self, now: Snapshot) {
+        self.candidate = None;
+        self.known = self.with_what_was(now);
+    }
+
+    /// What is gone or empty for now, as if it held what it held.
+    fn with_what_was(&self, mut now: Snapshot) -> Snapshot {
         for (path, digest) in &mut now {
-            // Gone or empty for now: as if it held what it held.
             *digest = digest.or_else(|| self.known.get(path).copied().flatten());
         }
+        now
+    }
+
+    /// Says what the look that found `now` means.
+    pub fn judge(&mut self, now: Snapshot) -> Verdict {
+        let now = self.with_what_was(now);
         if now == self.known {
             self.candidate = None;
             return Verdict::Same;
@@ -125,6 +136,17 @@ mod tests {
 
         assert_eq!(contents.judge(snapshot("bx")), Verdict::Unsettled, "file 0 changed");
         assert_eq!(contents.judge(snapshot("ax")), Verdict::Same, "file 1 is as it was at first");
+    }
+
+    #[test]
+    fn what_was_read_anyway_is_told_no_more() {
+        let mut contents = Contents::default();
+        contents.start(snapshot("aa"));
+
+        contents.take_as_known(snapshot("b-"));
+
+        assert_eq!(contents.judge(snapshot("ba")), Verdict::Same, "one was read, one is as before");
+        assert_eq!(contents.judge(snapshot("ca")), Verdict::Unsettled, "written on since then");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -9,13 +10,16 @@ use std::thread;
 use super::PATIENCE;
 use super::client::Client;
 
+/// Any port of this machine.
+pub const ANY_PORT: &[&str] = &["--host", "127.0.0.1", "--port", "0"];
+
 /// A running `ampgate serve`.
 pub struct GatewayProcess {
     pub address: SocketAddr,
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for GatewayProcess {
@@ -29,16 +33,23 @@ impl GatewayProcess {
     /// Starts the built program with a configuration file and waits until it listens.
     pub fn start(yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ampgate.yaml");
-        std::fs::write(&file, yaml).unwrap();
+        std::fs::write(folder.path().join("ampgate.yaml"), yaml).unwrap();
+        let file = folder.path().join("ampgate.yaml").display().to_string();
+        let args = [ANY_PORT, &["--config", &file]].concat();
+        Self::start_in(folder, &args, &[("AMPGATE__LOG__FORMAT", "json")])
+    }
+
+    /// Starts the built program in a folder, and waits until it says, in JSON, that it listens.
+    pub fn start_in(folder: tempfile::TempDir, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ampgate"))
-            .args(["serve", "--host", "127.0.0.1", "--port", "0", "--config"])
-            .arg(&file)
+            .arg("serve")
+            .args(args)
+            .current_dir(folder.path())
             .env_clear()
             // Where a coverage run wants to be told what ran.
             .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("HOME", folder.path())
-            .env("AMPGATE__LOG__FORMAT", "json")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -58,7 +69,7 @@ impl GatewayProcess {
             child,
             lines,
             seen: Vec::new(),
-            _folder: folder,
+            folder,
         };
         let line = process.log_line_with("\"listening\"");
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -68,6 +79,31 @@ impl GatewayProcess {
 
     pub async fn connect(&self) -> Client {
         Client::connect(self.address).await
+    }
+
+    /// Where it runs, and where its `ampgate.yaml` is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts another file in the place of `ampgate.yaml`, as most editors do.
+    pub fn save(&self, yaml: &str) {
+        let draft = self.folder().join("ampgate.yaml.draft");
+        std::fs::write(&draft, yaml).unwrap();
+        std::fs::rename(draft, self.folder().join("ampgate.yaml")).unwrap();
+    }
+
+    /// Saves another configuration and waits until it is in use. Returns what was logged meanwhile.
+    pub fn reload(&mut self, yaml: &str) -> String {
+        self.save(yaml);
+        self.log_until("configuration reloaded")
+    }
+
+    /// Waits for a log line that holds a text; returns it with those before it that nobody has read.
+    pub fn log_until(&mut self, text: &str) -> String {
+        let read = self.seen.len();
+        self.log_line_with(text);
+        self.seen[read..].join("\n")
     }
 
     /// Waits for a log line that holds a text.
@@ -114,6 +150,10 @@ impl GatewayProcess {
     /// The most memory that was ever resident, in KiB.
     pub fn peak_resident_kib(&self) -> u64 {
         self.status_field("VmHWM:")
+    }
+
+    pub fn threads(&self) -> u64 {
+        self.status_field("Threads:")
     }
 
     pub fn open_descriptors(&self) -> usize {

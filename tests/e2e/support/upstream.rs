@@ -168,6 +168,17 @@ impl StubUpstream {
         self.state.connections.get()
     }
 
+    /// Waits until a connection is open.
+    pub async fn connected(&self) {
+        loop {
+            let changed = self.state.changed.notified();
+            if self.state.open.get() > 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Waits until every connection is closed.
     pub async fn all_closed(&self) {
         let closed = async {
@@ -187,6 +198,7 @@ async fn serve(stream: TcpStream, state: Rc<State>, answer: Rc<dyn Fn(Conversati
     let connection = state.connections.get();
     state.connections.set(connection + 1);
     state.open.set(state.open.get() + 1);
+    state.changed.notify_waiters();
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
     let mut reader = Reader::new(reader);
