@@ -17,6 +17,7 @@ mod fallback;
 mod faults;
 mod guards;
 mod logs;
+mod model_lists;
 mod model_routes;
 mod models;
 mod relay;
