@@ -24,8 +24,8 @@ pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
 pub use gemini::{GeminiCall, parse_gemini_call, parse_gemini_path, replace_gemini_model};
 pub use models::{
-    ListedModel, ModelListShape, NotAModelsList, list_shape, merge_models_lists, model_entry,
-    models_list,
+    ListedModel, ModelEntry, ModelListShape, ModelsPage, list_shape, models_list, naming_member,
+    page_query, read_models_page,
 };
 pub use session::{SessionKey, session_key};
 pub use verdict::{

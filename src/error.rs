@@ -49,6 +49,8 @@ pub enum GatewayError {
          may be asked again in {seconds} s"
     )]
     AllResting { model: ModelName, provider: ProviderName, reason: &'static str, seconds: u64 },
+    #[error("provider `{provider}` gives no list of its models now; model `{model}` may exist")]
+    NoModelList { provider: ProviderName, model: ModelName },
     #[error("no provider for this call is configured: {hint}")]
     NoProvider { hint: &'static str },
     #[error("WebSocket is not served here: use HTTP on the same path")]
@@ -100,6 +102,7 @@ impl GatewayError {
             }
             Self::ModelNotServed { .. } => ("model_not_served", StatusCode::NOT_FOUND),
             Self::AllResting { .. } => ("model_cooldown", StatusCode::TOO_MANY_REQUESTS),
+            Self::NoModelList { .. } => ("no_model_list", StatusCode::BAD_GATEWAY),
             Self::NoProvider { .. } => ("no_provider", StatusCode::NOT_FOUND),
             Self::WebSocketNotServed => ("websocket_not_served", StatusCode::UPGRADE_REQUIRED),
             Self::UpstreamUnreachable { .. } => ("upstream_unreachable", StatusCode::BAD_GATEWAY),

@@ -8,6 +8,7 @@
 //! - `pick`: which of them answers now.
 //! - `cooldown`: which of them rest, and for how long.
 //! - `affinity`: which of them a conversation is with.
+//! - `offers`: what can be asked for.
 
 mod actor;
 mod affinity;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor as _, Addr};
 use arc_swap::ArcSwap;
 
+pub use offers::{Account, DiscoveredLists, ListSource, NoList, Offer, Offers};
 pub use plan::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, RestingProvider};
 pub use table::{Fallbacks, Rules};
 
@@ -66,6 +68,7 @@ pub struct RouterSettings {
 #[derive(Clone)]
 pub struct ProviderRouter {
     shared: Arc<Shared>,
+    discovered: DiscoveredLists,
     actor: Addr<ProviderRouterActor>,
     clock: Clock,
 }
@@ -115,7 +118,7 @@ impl ProviderRouter {
             turns: [const { AtomicUsize::new(0) }; TURNS],
         });
         let actor = ProviderRouterActor::new(shared.clone(), clock.clone(), next_id).start();
-        Self { shared, actor, clock }
+        Self { shared, discovered: DiscoveredLists::new(clock.clone()), actor, clock }
     }
 
     /// Decides who answers a model call now. `session` is asked for only when it matters.
@@ -240,16 +243,16 @@ impl ProviderRouter {
         self.shared.turns[counter].fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The names that can be asked for in a dialect, as configured, each with its credential.
+    /// What can be asked for in a dialect.
     #[must_use]
-    pub fn listed(&self, dialect: Dialect) -> Vec<(ModelName, Arc<Credential>)> {
-        self.shared.snapshot.load().table.listed(dialect)
+    pub fn offers(&self, dialect: Dialect) -> Offers {
+        Offers::new(self.shared.snapshot.load().table.clone(), dialect)
     }
 
-    /// One credential of each provider that serves its family's models without a list.
+    /// The lists of models that providers have given.
     #[must_use]
-    pub fn unlisted(&self, dialect: Dialect) -> Vec<Arc<Credential>> {
-        self.shared.snapshot.load().table.unlisted(dialect)
+    pub fn discovered(&self) -> &DiscoveredLists {
+        &self.discovered
     }
 
     /// Notes that a provider answered an attempt of `sent_at` well. Costs a message only when that is

@@ -1,4 +1,5 @@
-//! Lists of models: four shapes, and one list made of several.
+//! Lists of models: four shapes, the pages in which upstreams give theirs, and one list made of
+//! several. Ours have one page.
 //!
 //! Codex's catalogue is the odd one: an entry there is no name but instructions. Codex replaces
 //! what it ships for a model with the entry whose `slug` begins the model's name, its system prompt
@@ -16,11 +17,16 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use bytes::Bytes;
+pub use entry::ModelEntry;
+use entry::{read_page, write_list};
 
-use entry::{Entry, read_list, write_list};
+/// As many entries as Anthropic gives in a page; its default is 20.
+const ANTHROPIC_PAGE: usize = 1000;
+
+/// What Google's own SDK asks for, at both of its APIs.
+const GOOGLE_PAGE: usize = 100;
 
 /// A model that the gateway itself offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +45,12 @@ pub enum ModelListShape {
     Codex,
 }
 
-/// An upstream's list cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("upstream list {index} is not a list of models: {cause}")]
-pub struct NotAModelsList {
-    /// Which of the bodies.
-    pub index: usize,
-    pub cause: serde_json::Error,
+/// One page of an upstream's list.
+#[derive(Debug)]
+pub struct ModelsPage {
+    pub entries: Vec<ModelEntry>,
+    /// Where the next page begins, for [`page_query`]; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// The shape that a client expects.
@@ -71,39 +76,44 @@ pub fn list_shape(
     }
 }
 
-/// A whole list of our own models.
+/// The query that asks an upstream for a page: the first, or the one that begins at `after`. Empty
+/// where lists have no pages.
 #[must_use]
-pub fn models_list(shape: ModelListShape, models: &[ListedModel<'_>]) -> String {
-    write_list(shape, &own_entries(shape, models))
-}
-
-/// One model, as asked for by its id. Codex asks for no single one; who does with its query gets
-/// what `OpenAI` answers there.
-#[must_use]
-pub fn model_entry(shape: ModelListShape, model: &ListedModel<'_>) -> String {
-    let own = Entry::own(shape, model).or_else(|| Entry::own(ModelListShape::OpenAi, model));
-    own.map_or_else(String::new, Entry::into_json)
-}
-
-fn own_entries(shape: ModelListShape, models: &[ListedModel<'_>]) -> Vec<Entry> {
-    models.iter().filter_map(|model| Entry::own(shape, model)).collect()
-}
-
-/// One list of our own models, then those of the upstreams, their entries byte for byte. Of two
-/// entries with one id the first stays.
-///
-/// The list has one page: ask upstreams for theirs in one page too.
-pub fn merge_models_lists(
-    shape: ModelListShape,
-    own: &[ListedModel<'_>],
-    upstream_bodies: &[Bytes],
-) -> Result<String, NotAModelsList> {
-    let mut entries = own_entries(shape, own);
-    for (index, body) in upstream_bodies.iter().enumerate() {
-        let upstream = read_list(shape, body).map_err(|cause| NotAModelsList { index, cause })?;
-        entries.extend(upstream);
+pub fn page_query(shape: ModelListShape, after: Option<&str>) -> String {
+    let (size, cursor) = match shape {
+        ModelListShape::Anthropic => (format!("limit={ANTHROPIC_PAGE}"), "after_id"),
+        ModelListShape::Gemini => (format!("pageSize={GOOGLE_PAGE}"), "pageToken"),
+        ModelListShape::OpenAi | ModelListShape::Codex => return String::new(),
+    };
+    match after {
+        Some(after) => format!("{size}&{cursor}={}", utf8_percent_encode(after, NON_ALPHANUMERIC)),
+        None => size,
     }
-    let mut seen = HashSet::new();
-    entries.retain(|entry| entry.id.is_none() || seen.insert(entry.id.clone()));
-    Ok(write_list(shape, &entries))
+}
+
+/// Reads a page of an upstream's list.
+pub fn read_models_page(
+    shape: ModelListShape,
+    body: &[u8],
+) -> Result<ModelsPage, serde_json::Error> {
+    read_page(shape, body)
+}
+
+/// A whole list, the entries byte for byte.
+#[must_use]
+pub fn models_list<'a>(
+    shape: ModelListShape,
+    entries: impl IntoIterator<Item = &'a ModelEntry>,
+) -> String {
+    write_list(shape, &entries.into_iter().collect::<Vec<_>>())
+}
+
+/// The member of an entry that names its model, and its value for `id`.
+#[must_use]
+pub fn naming_member(shape: ModelListShape, id: &str) -> (&'static str, String) {
+    match shape {
+        ModelListShape::Anthropic | ModelListShape::OpenAi => ("id", id.to_owned()),
+        ModelListShape::Gemini => ("name", format!("models/{id}")),
+        ModelListShape::Codex => ("slug", id.to_owned()),
+    }
 }

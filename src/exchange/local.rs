@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use super::amp::parse_target;
@@ -13,7 +14,7 @@ use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
 use crate::body::{find_model, replace_model};
-use crate::config::{Credential, Family, LongContext};
+use crate::config::{Credential, Family};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
@@ -46,26 +47,62 @@ pub(super) fn handshake(
 ) -> Result<OutgoingRequest, GatewayError> {
     let path = path_at(plan.credential(), call, request.uri().path());
     Outgoing {
+        credential: plan.credential(),
+        path: &path,
+        body: RequestBody::None,
+        ask_for_identity: false,
+        body_was_decoded: false,
         strip_long_context: plan.strip_long_context,
-        ..Outgoing::without_body(plan.credential(), &path, first_byte_timeout)
+        first_byte_timeout,
     }
     .for_request(request)
 }
 
-/// A question for a provider's own model list.
+/// A question for a provider's own model list. It is the gateway's own: the answer is kept for others,
+/// so nothing in it may depend on who asked first.
 pub(super) fn list(
     credential: &Credential,
-    request: &HttpRequest,
-    call: ModelCall,
-    read_here: bool,
+    query: &str,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
-    let path = path_at(credential, call, request.uri().path());
-    Outgoing {
-        ask_for_identity: read_here,
-        ..Outgoing::without_body(credential, &path, first_byte_timeout)
+    let mut fields = HeaderMap::new();
+    fields.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    if credential.family == Family::Claude {
+        let version = HeaderValue::from_static(ANTHROPIC_VERSION);
+        fields.insert(HeaderName::from_static("anthropic-version"), version);
     }
-    .for_request(request)
+    let fields = ForUpstream {
+        authority: credential.origin.authority(),
+        credential: shown_as(credential),
+        strip_long_context: false, // nothing asks for it
+        ask_for_identity: true,
+        body_was_decoded: false,
+        own_fields: &credential.headers,
+    }
+    .fields(&fields);
+    let path = list_path(credential);
+    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    Ok(OutgoingRequest {
+        origin: credential.origin.clone(),
+        proxy: credential.proxy_url.clone(),
+        provider: credential.provider.clone(),
+        method: Method::GET,
+        path_and_query: parse_target(target)?,
+        fields,
+        body: RequestBody::None,
+        first_byte_timeout,
+    })
+}
+
+fn list_path(credential: &Credential) -> String {
+    let base = &credential.base_path;
+    match credential.family {
+        Family::Claude => format!("{base}/v1/models"),
+        Family::OpenAi | Family::OpenAiCompatible => format!("{base}/models"),
+        Family::Gemini => format!("{base}/v1beta/models"),
+        Family::Vertex => format!("{base}/v1beta1/publishers/google/models"),
+    }
 }
 
 fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
@@ -124,19 +161,7 @@ struct Outgoing<'a> {
     first_byte_timeout: Duration,
 }
 
-impl<'a> Outgoing<'a> {
-    fn without_body(credential: &'a Credential, path: &'a str, first_byte: Duration) -> Self {
-        Self {
-            credential,
-            path,
-            body: RequestBody::None,
-            ask_for_identity: false,
-            body_was_decoded: false,
-            strip_long_context: credential.long_context != LongContext::Keep,
-            first_byte_timeout: first_byte,
-        }
-    }
-
+impl Outgoing<'_> {
     fn for_request(self, request: &HttpRequest) -> Result<OutgoingRequest, GatewayError> {
         let credential = self.credential;
         let mut fields = ForUpstream {
@@ -171,6 +196,9 @@ impl<'a> Outgoing<'a> {
         })
     }
 }
+
+/// The version of its API that Anthropic has had since 2023.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
 
 fn shown_as(credential: &Credential) -> UpstreamCredential<'_> {
     let Some(key) = &credential.key else { return UpstreamCredential::None };
@@ -212,17 +240,6 @@ fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> Strin
             let version = if version == GeminiVersion::V1 { "v1" } else { beta };
             format!("{base}/{version}/{models}/{}", tail(model_at))
         }
-        ModelCall::ListModels { id_at, .. } => {
-            let root = match credential.family {
-                Family::Claude => format!("{base}/v1/models"),
-                Family::OpenAi | Family::OpenAiCompatible => format!("{base}/models"),
-                Family::Gemini => format!("{base}/v1beta/models"),
-                Family::Vertex => format!("{base}/v1beta1/publishers/google/models"),
-            };
-            match id_at {
-                Some(at) => format!("{root}/{}", tail(at)),
-                None => root,
-            }
-        }
+        ModelCall::ListModels { .. } => list_path(credential),
     }
 }

@@ -1,34 +1,40 @@
-//! What can be asked for: the names the configuration lists, and the providers' own lists.
+//! What can be asked for, in the shape its client reads: our own names, and the providers' lists.
+//!
+//! What is offered is decided in `actors::router`; how a list is written, in [`crate::dialect`]. Our
+//! own entries say what we know; a provider's cross byte for byte, but for the name where clients
+//! write another. A list lists what its client can call, so only models that are served in the
+//! dialect of its shape.
+//!
+//! Lists have one page, which holds everything: `limit`, `after_id`, `pageSize` and `pageToken` of the
+//! client are ignored. `.../models/{id}` is answered from the same entries as the list.
 
-use std::sync::Arc;
+mod question;
 
-use actix_web::http::StatusCode;
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use bytes::Bytes;
 
+use self::question::{Discovered, discover};
+use super::amp_request;
 use super::answer::{self, Answering, ModelAnswer};
-use super::{amp_request, local};
 use crate::actors::Handles;
-use crate::actors::upstream::{RequestBody, UpstreamFailure, UpstreamResponse};
-use crate::config::{Credential, Fallback};
+use crate::actors::router::{Offer, Offers};
+use crate::actors::upstream::{RequestBody, UpstreamFailure};
+use crate::body::{Edits, JsonPart};
+use crate::config::Fallback;
 use crate::dialect::{
-    ListedModel, ModelListShape, list_shape, merge_models_lists, model_entry, models_list,
+    ListedModel, ModelEntry, ModelListShape, error_body, list_shape, models_list, naming_member,
 };
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
 use crate::types::{ClientId, Dialect, ModelName};
 
-/// The largest list we read to merge it with others: the longest known has half a megabyte.
-const MAX_LIST_BYTES: usize = 8 << 20;
-
-/// Answers `.../models` and `.../models/{id}` in the shape the client expects.
-///
-/// A credential that lists its models is listed as configured; one that serves its family's models
-/// without a list is asked for its provider's own. With a single list to show, it is passed on byte
-/// for byte; several are merged.
+/// Answers `.../models` and `.../models/{id}`. Where Amp's clients ask and we have nothing to show,
+/// Amp may answer.
 pub async fn list_models(
     handles: &Handles,
     request: &HttpRequest,
@@ -37,56 +43,116 @@ pub async fn list_models(
 ) -> Result<HttpResponse, UpstreamFailure> {
     let shape = shape_for(request, door);
     let dialect = dialect_of(shape);
-    let listed = handles.router.listed(dialect);
-    let unlisted = handles.router.unlisted(dialect);
-    let wanted = wanted_id(request, door.call);
-
-    if let Some(id) = &wanted
-        && let Some((name, credential)) =
-            listed.iter().find(|(name, _)| name.as_str().eq_ignore_ascii_case(id))
-    {
-        let entry = ListedModel { id: name.as_str(), owned_by: credential.provider.as_str() };
-        return Ok(own_answer(request, model_entry(shape, &entry)));
-    }
-    if let Some(credential) = unlisted.first()
-        && (wanted.is_some() || (listed.is_empty() && unlisted.len() == 1))
-    {
-        return pass_on(handles, request, door, credential).await;
-    }
-    if unlisted.is_empty() && (listed.is_empty() || wanted.is_some()) {
-        let amp_may_answer = matches!(door.entrance, Entrance::AmpProvider(_))
-            && handles.settings.amp.as_ref().is_some_and(|amp| amp.fallback != Fallback::Never);
-        if amp_may_answer {
-            return ask_amp(handles, request, dialect, client).await;
-        }
-        if let Some(model) = wanted.as_deref().and_then(ModelName::parse) {
-            let hint = "no credential lists it";
-            return Err(GatewayError::ModelNotServed { model, hint }.into());
-        }
-    }
-    let own: Vec<ListedModel<'_>> = listed
-        .iter()
-        .map(|(name, credential)| ListedModel {
-            id: name.as_str(),
-            owned_by: credential.provider.as_str(),
-        })
-        .collect();
-    let theirs = ask_providers(handles, request, door, &unlisted).await;
-    Ok(own_answer(request, merge(shape, &own, theirs)))
-}
-
-/// One list of all. One that cannot be read is left out: the others' models can be used all the same.
-fn merge(shape: ModelListShape, own: &[ListedModel<'_>], mut theirs: Vec<Bytes>) -> String {
-    while !theirs.is_empty() {
-        match merge_models_lists(shape, own, &theirs) {
-            Ok(list) => return list,
-            Err(unreadable) => {
-                tracing::warn!(cause = %unreadable, "a provider's model list cannot be read");
-                theirs.remove(unreadable.index);
+    let offers = handles.router.offers(dialect);
+    let found = match wanted_id(request, door.call) {
+        None => {
+            let codex_version = codex_version(request).filter(|_| shape == ModelListShape::Codex);
+            let discovered = discover(handles, &offers, shape, codex_version).await;
+            let entries = entries(shape, &offers, &discovered);
+            if entries.is_empty() {
+                Err(None)
+            } else {
+                Ok(models_list(shape, entries.iter().map(AsRef::as_ref)))
             }
         }
+        Some(id) => {
+            let id = ModelName::parse(&id);
+            let id = id.ok_or(GatewayError::NoSuchRoute("the path names no model"))?;
+            // Codex asks for no single one; who does with its query gets what OpenAI answers.
+            let shape = if shape == ModelListShape::Codex { ModelListShape::OpenAi } else { shape };
+            find_one(handles, &offers, shape, &id).await.map_err(Some)
+        }
+    };
+    let nothing = match found {
+        Ok(json) => return Ok(own_answer(request, json)),
+        Err(nothing) => nothing,
+    };
+    let amp_may_answer = matches!(door.entrance, Entrance::AmpProvider(_))
+        && handles.settings.amp.as_ref().is_some_and(|amp| amp.fallback != Fallback::Never);
+    match nothing {
+        _ if amp_may_answer => ask_amp(handles, request, dialect, client).await,
+        None => Ok(own_answer(request, models_list(shape, []))),
+        Some(error) => Ok(refusal(request, dialect, &error)),
     }
-    models_list(shape, own)
+}
+
+/// Every entry that can be asked for, each once.
+fn entries<'a>(
+    shape: ModelListShape,
+    offers: &Offers,
+    discovered: &'a [Discovered],
+) -> Vec<Cow<'a, ModelEntry>> {
+    let own = offers.named().into_iter().filter_map(|offer| own_entry(shape, &offer));
+    let theirs = discovered.iter().flat_map(|Discovered { source, list }| {
+        list.as_deref().unwrap_or_default().iter().flat_map(|entry| {
+            let listed = entry.id().and_then(ModelName::parse);
+            let names = listed.map(|listed| offers.names_of(source, &listed)).unwrap_or_default();
+            names.into_iter().filter_map(|name| called(shape, entry, &name))
+        })
+    });
+    let mut seen = HashSet::new();
+    own.map(Cow::Owned)
+        .chain(theirs)
+        .filter(|entry| seen.insert(entry.id().map(str::to_ascii_lowercase)))
+        .collect()
+}
+
+fn own_entry(shape: ModelListShape, offer: &Offer) -> Option<ModelEntry> {
+    let listed = ListedModel { id: offer.name.as_str(), owned_by: offer.provider.as_str() };
+    ModelEntry::own(shape, &listed)
+}
+
+/// A provider's entry under the name by which clients ask for it.
+fn called<'a>(
+    shape: ModelListShape,
+    entry: &'a ModelEntry,
+    name: &ModelName,
+) -> Option<Cow<'a, ModelEntry>> {
+    if entry.id() == Some(name.as_str()) {
+        return Some(Cow::Borrowed(entry));
+    }
+    let (member, value) = naming_member(shape, name.as_str());
+    let json = Bytes::copy_from_slice(entry.as_json().as_bytes());
+    let mut edits = Edits::default();
+    let value = serde_json::Value::from(value).to_string();
+    edits.set_member(&json, JsonPart::parse(&json).ok()?, member, &value);
+    let renamed = String::from_utf8(edits.apply(&json).into()).ok()?;
+    ModelEntry::parse(shape, renamed).ok().map(Cow::Owned)
+}
+
+/// The entry of one model, as it stands in the list.
+async fn find_one(
+    handles: &Handles,
+    offers: &Offers,
+    shape: ModelListShape,
+    id: &ModelName,
+) -> Result<String, GatewayError> {
+    let is_wanted = |name: &str| name.eq_ignore_ascii_case(id.as_str());
+    let json = |entry: &ModelEntry| entry.as_json().to_owned();
+    if let Some(offer) = offers.named().iter().find(|offer| is_wanted(offer.name.as_str())) {
+        let own = own_entry(shape, offer);
+        return own.as_ref().map(json).ok_or(GatewayError::Internal);
+    }
+    let may_come_from = |source: &_| offers.may_come_from(source, id);
+    let unknown = || GatewayError::ModelNotServed {
+        model: id.clone(),
+        hint: "no list of a credential's models has it",
+    };
+    if !offers.sources().iter().any(may_come_from) {
+        return Err(unknown());
+    }
+    let discovered = discover(handles, offers, shape, None).await;
+    let entries = entries(shape, offers, &discovered);
+    if let Some(entry) = entries.iter().find(|entry| entry.id().is_some_and(is_wanted)) {
+        return Ok(json(entry));
+    }
+    // That a model does not exist can be said only by a list that was read.
+    let unread =
+        discovered.iter().find(|asked| asked.list.is_err() && may_come_from(&asked.source));
+    Err(unread.map_or_else(unknown, |asked| GatewayError::NoModelList {
+        provider: asked.source.provider().clone(),
+        model: id.clone(),
+    }))
 }
 
 fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {
@@ -98,13 +164,11 @@ fn shape_for(request: &HttpRequest, door: ModelDoor) -> ModelListShape {
         Entrance::Direct => None,
     };
     let fields = request.headers();
-    let query = request.uri().query().unwrap_or_default();
-    let has_parameter = |name: &str| query.split('&').any(|parameter| parameter.starts_with(name));
-    let shows_google_key =
-        fields.contains_key(HeaderName::from_static("x-goog-api-key")) || has_parameter("key=");
+    let shows_google_key = fields.contains_key(HeaderName::from_static("x-goog-api-key"))
+        || parameter(request, "key").is_some();
     list_shape(
         provider,
-        has_parameter("client_version="),
+        codex_version(request).is_some(),
         fields.contains_key(HeaderName::from_static("anthropic-version")),
         shows_google_key,
     )
@@ -116,6 +180,17 @@ const fn dialect_of(shape: ModelListShape) -> Dialect {
         ModelListShape::OpenAi | ModelListShape::Codex => Dialect::OpenAiChat,
         ModelListShape::Gemini => Dialect::Gemini,
     }
+}
+
+/// The version of Codex that asks, as it is written in the query.
+fn codex_version(request: &HttpRequest) -> Option<&str> {
+    parameter(request, "client_version")
+}
+
+/// A query parameter as it is written.
+fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let query = request.uri().query().unwrap_or_default();
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 fn wanted_id(request: &HttpRequest, call: ModelCall) -> Option<String> {
@@ -134,25 +209,19 @@ fn own_answer(request: &HttpRequest, json: String) -> HttpResponse {
         .body(json)
 }
 
-async fn pass_on(
-    handles: &Handles,
-    request: &HttpRequest,
-    door: ModelDoor,
-    credential: &Credential,
-) -> Result<HttpResponse, UpstreamFailure> {
+/// The error in the shape that the client reads lists in, which the path alone does not tell.
+fn refusal(request: &HttpRequest, dialect: Dialect, error: &GatewayError) -> HttpResponse {
     let record = RequestRecord::of(request);
-    let provider = credential.provider.clone();
-    record.takes(Route::Local);
-    record.is_answered_by(provider.clone());
-    let outgoing =
-        local::list(credential, request, door.call, false, handles.settings.timeouts.first_byte)?;
-    let upstream = handles.upstream.send(outgoing).await?;
-    let dialect = door.dialect();
-    let model = ModelAnswer::plain(dialect, Route::Local, provider);
-    let answering = Answering::modelled(request, handles.drain.clone(), model);
-    Ok(answer::from_upstream(upstream.into(), answering).await)
+    record.fails_with(error.code());
+    let (code, status) = error.classify();
+    let body = error_body(dialect, status, code, &error.to_string(), record.id());
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header(("x-request-id", record.id()))
+        .body(body)
 }
 
+/// Amp's own list, byte for byte.
 async fn ask_amp(
     handles: &Handles,
     request: &HttpRequest,
@@ -166,55 +235,4 @@ async fn ask_amp(
     let model = ModelAnswer::plain(dialect, Route::Amp, provider);
     let answering = Answering::modelled(request, handles.drain.clone(), model);
     Ok(answer::from_upstream(upstream.into(), answering).await)
-}
-
-/// The providers' own lists, asked for at once. One that does not answer is left out: the others'
-/// models can be used all the same.
-async fn ask_providers(
-    handles: &Handles,
-    request: &HttpRequest,
-    door: ModelDoor,
-    credentials: &[Arc<Credential>],
-) -> Vec<Bytes> {
-    let questions = credentials.iter().map(|credential| async move {
-        let list = ask_provider(handles, request, door, credential).await;
-        list.inspect_err(|failure| {
-            let provider = credential.provider.as_str();
-            tracing::warn!(upstream.name = provider, cause = failure.cause, "no model list");
-        })
-        .ok()
-    });
-    futures::future::join_all(questions).await.into_iter().flatten().collect()
-}
-
-async fn ask_provider(
-    handles: &Handles,
-    request: &HttpRequest,
-    door: ModelDoor,
-    credential: &Credential,
-) -> Result<Bytes, UpstreamFailure> {
-    let outgoing =
-        local::list(credential, request, door.call, true, handles.settings.timeouts.first_byte)?;
-    let provider = outgoing.provider.clone();
-    let upstream = handles.upstream.send(outgoing).await?;
-    let broke = |cause: String| UpstreamFailure {
-        error: GatewayError::UpstreamBroke { provider: provider.clone() },
-        cause,
-    };
-    if upstream.status != StatusCode::OK {
-        return Err(broke(format!("status {}", upstream.status.as_u16())));
-    }
-    collect(upstream).await.map_err(broke)
-}
-
-async fn collect(upstream: UpstreamResponse) -> Result<Bytes, String> {
-    let mut body = upstream.body;
-    let mut list = BytesMut::new();
-    while let Some(piece) = body.next().await {
-        list.extend_from_slice(&piece.map_err(|broke| broke.to_string())?);
-        if list.len() > MAX_LIST_BYTES {
-            return Err(format!("list is over {MAX_LIST_BYTES} bytes"));
-        }
-    }
-    Ok(list.freeze())
 }

@@ -22,6 +22,7 @@ mod faults;
 mod guards;
 mod logs;
 mod mappings;
+mod model_lists;
 mod model_routes;
 mod models;
 mod pool;

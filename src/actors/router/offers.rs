@@ -1,39 +1,164 @@
-//! What can be asked for: the names that the configuration lists, and the credentials whose
-//! provider has to be asked for its own.
+//! What can be asked for: the names that the configuration lists, and the providers that have to be
+//! asked for theirs.
+//!
+//! A name is offered only if [`RouteTable::candidates`] finds somebody to answer it, so whatever a
+//! list says can be asked for. Offered are, in this order and each once:
+//!
+//! 1. the aliases of every credential, in the order of the configuration;
+//! 2. the `from` of exact mappings that are in use. A mapping by pattern is in use as well, but what
+//!    it is for cannot be listed: a pattern is no name;
+//! 3. what providers list themselves, where a credential serves its family's names by pattern. A
+//!    compatible provider without `models` serves nothing, so it is not asked either.
+//!
+//! A credential with a prefix offers `prefix/name`, and `name` as well unless prefixes are forced.
+
+mod discovered;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use super::table::{RouteTable, same_name};
-use crate::config::{Credential, Family};
-use crate::types::{Dialect, ModelName};
+use super::plan::Found;
+use super::table::{Member, RouteTable, same_name};
+use crate::config::{Credential, Family, MappingFrom};
+use crate::types::{Dialect, ModelName, ProviderName};
 
-impl RouteTable {
-    /// The names that can be asked for in a dialect, as configured, each with its credential.
-    pub(super) fn listed(&self, dialect: Dialect) -> Vec<(ModelName, Arc<Credential>)> {
-        let mut listed: Vec<(ModelName, Arc<Credential>)> = Vec::new();
-        for member in self.speaking(dialect) {
+pub use self::discovered::{DiscoveredLists, NoList};
+
+/// A name that the configuration lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub name: ModelName,
+    /// Who answers first, by the configuration's order.
+    pub provider: ProviderName,
+}
+
+/// Credentials whose provider gives all of them one list: the same place, by the same way, with the
+/// same fields. Never empty.
+#[derive(Clone, Debug)]
+pub struct ListSource(Vec<Account>);
+
+/// A credential that can be asked for its provider's list.
+#[derive(Clone, Debug)]
+pub struct Account(Arc<Member>);
+
+/// What can be asked for in one dialect, as of one state of the configuration.
+#[derive(Clone, Debug)]
+pub struct Offers {
+    table: Arc<RouteTable>,
+    dialect: Dialect,
+}
+
+impl Offers {
+    pub(super) fn new(table: Arc<RouteTable>, dialect: Dialect) -> Self {
+        Self { table, dialect }
+    }
+
+    /// The names that the configuration lists.
+    #[must_use]
+    pub fn named(&self) -> Vec<Offer> {
+        let mut offers: Vec<Offer> = Vec::new();
+        let mut add = |name: ModelName, provider: ProviderName| {
+            if !offers.iter().any(|offer| same_name(&offer.name, &name)) {
+                offers.push(Offer { name, provider });
+            }
+        };
+        for member in self.table.speaking(self.dialect) {
             for model in &member.credential.models {
-                if !listed.iter().any(|(name, _)| same_name(name, &model.alias)) {
-                    listed.push((model.alias.clone(), member.credential.clone()));
+                for name in names_at(&member.credential, &model.alias) {
+                    if let Some((provider, _)) = self.answered_by(&name) {
+                        add(name, provider);
+                    }
                 }
             }
         }
-        listed
-    }
-
-    /// One credential of each provider that serves its family's models without a list. A compatible
-    /// provider without a list serves nothing, so its own list would be a list of refusals.
-    pub(super) fn unlisted(&self, dialect: Dialect) -> Vec<Arc<Credential>> {
-        let mut unlisted: Vec<Arc<Credential>> = Vec::new();
-        for member in self.speaking(dialect) {
-            let credential = &member.credential;
-            let is_new = |known: &Arc<Credential>| known.provider != credential.provider;
-            let lists_itself =
-                credential.models.is_empty() && credential.family != Family::OpenAiCompatible;
-            if lists_itself && unlisted.iter().all(is_new) {
-                unlisted.push(credential.clone());
+        for mapping in &self.table.rules().mappings {
+            let MappingFrom::Exact(from) = &mapping.from else { continue };
+            if let Some((provider, Found::ByMapping { .. })) = self.answered_by(from) {
+                add(from.clone(), provider);
             }
         }
-        unlisted
+        offers
     }
+
+    /// Who answers a name first, and how it got there.
+    fn answered_by(&self, name: &ModelName) -> Option<(ProviderName, Found)> {
+        let candidates = self.table.candidates(self.dialect, name)?;
+        Some((candidates.all[0].member.credential.provider.clone(), candidates.found))
+    }
+
+    /// The providers to be asked for their lists.
+    #[must_use]
+    pub fn sources(&self) -> Vec<ListSource> {
+        let mut sources: Vec<ListSource> = Vec::new();
+        for member in self.table.speaking(self.dialect) {
+            let credential = &member.credential;
+            if !credential.models.is_empty() || credential.family == Family::OpenAiCompatible {
+                continue;
+            }
+            let account = Account(member.clone());
+            let same =
+                sources.iter_mut().find(|s| gives_same_list(s.0[0].credential(), credential));
+            match same {
+                Some(source) => source.0.push(account),
+                None => sources.push(ListSource(vec![account])),
+            }
+        }
+        sources
+    }
+
+    /// The names by which a model that `source` lists can be asked for; none when it is not served.
+    #[must_use]
+    pub fn names_of(&self, source: &ListSource, listed: &ModelName) -> Vec<ModelName> {
+        let mut names: Vec<ModelName> = Vec::new();
+        for account in source.accounts() {
+            for name in names_at(account.credential(), listed) {
+                if !names.contains(&name) && self.may_come_from(source, &name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    /// Whether a call for `name` is answered by a credential of `source`, or led elsewhere by a
+    /// mapping. That others serve the name says nothing of what stands in this list.
+    #[must_use]
+    pub fn may_come_from(&self, source: &ListSource, name: &ModelName) -> bool {
+        let Some(candidates) = self.table.candidates(self.dialect, name) else { return false };
+        let is_here = |id| source.0.iter().any(|account| account.0.id == id);
+        candidates.found != Found::Directly
+            || candidates.all.iter().any(|candidate| is_here(candidate.member.id))
+    }
+}
+
+impl ListSource {
+    #[must_use]
+    pub fn provider(&self) -> &ProviderName {
+        &self.0[0].credential().provider
+    }
+
+    /// In the order of the configuration.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.0.iter()
+    }
+}
+
+impl Account {
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.0.credential
+    }
+}
+
+/// How clients may write a name that a credential lists.
+fn names_at(credential: &Credential, name: &ModelName) -> Vec<ModelName> {
+    let prefixed = credential.prefix.as_ref().map(|prefix| format!("{prefix}/{name}"));
+    let prefixed = prefixed.and_then(|name| ModelName::parse(&name));
+    prefixed.into_iter().chain([name.clone()]).collect()
+}
+
+fn gives_same_list(one: &Credential, other: &Credential) -> bool {
+    (one.family, &one.origin, &one.base_path, &one.proxy_url, &one.headers)
+        == (other.family, &other.origin, &other.base_path, &other.proxy_url, &other.headers)
 }

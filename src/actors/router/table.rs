@@ -102,6 +102,10 @@ impl RouteTable {
         &self.members
     }
 
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     pub(super) fn fallback(&self) -> Fallbacks {
         self.rules.fallback
     }

@@ -3,23 +3,24 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{ListedModel, ModelListShape};
+use super::{ListedModel, ModelListShape, ModelsPage};
 
 /// When our own entries came to be is not known, but the field is required: the Unix epoch.
 const CREATED: u64 = 0;
 const CREATED_AT: &str = "1970-01-01T00:00:00Z";
 
 /// One model in a list.
-pub(super) struct Entry {
-    /// Without `models/` before it; `None` when the entry has none.
-    pub(super) id: Option<String>,
+#[derive(Clone, Debug)]
+pub struct ModelEntry {
+    id: Option<String>,
     json: Box<RawValue>,
 }
 
-impl Entry {
+impl ModelEntry {
     /// An entry of our own. Only what we know: limits and abilities are not ours to invent. `None`
     /// where an entry would have to hold more than that.
-    pub(super) fn own(shape: ModelListShape, model: &ListedModel<'_>) -> Option<Self> {
+    #[must_use]
+    pub fn own(shape: ModelListShape, model: &ListedModel<'_>) -> Option<Self> {
         let ListedModel { id, owned_by } = *model;
         let json = match shape {
             ModelListShape::Anthropic => to_raw(&AnthropicModel {
@@ -43,22 +44,38 @@ impl Entry {
     }
 
     /// An entry as an upstream wrote it.
+    pub fn parse(shape: ModelListShape, json: String) -> Result<Self, serde_json::Error> {
+        Self::read(shape, RawValue::from_string(json)?)
+    }
+
     fn read(shape: ModelListShape, json: Box<RawValue>) -> Result<Self, serde_json::Error> {
-        let names: Names = serde_json::from_str(json.get())?;
-        let id = match shape {
+        let names: Names<'_> = serde_json::from_str(json.get())?;
+        let name = match shape {
             ModelListShape::Anthropic | ModelListShape::OpenAi => names.id,
-            // Vertex AI says `publishers/google/models/`, the Gemini API `models/`.
-            ModelListShape::Gemini => names.name.map(|name| match name.rsplit_once("models/") {
-                Some((_, id)) => id.to_owned(),
-                None => name,
-            }),
+            ModelListShape::Gemini => names.name,
             ModelListShape::Codex => names.slug,
+        };
+        let name = name.and_then(|name| serde_json::from_str::<String>(name.get()).ok());
+        let id = match shape {
+            ModelListShape::Gemini => name.map(|name| {
+                // Vertex AI says `publishers/google/models/`, the Gemini API `models/`.
+                let rest = name.strip_prefix("publishers/google/").unwrap_or(&name);
+                rest.strip_prefix("models/").unwrap_or(rest).to_owned()
+            }),
+            _ => name,
         };
         Ok(Self { id, json })
     }
 
-    pub(super) fn into_json(self) -> String {
-        Box::<str>::from(self.json).into()
+    /// What the model is called, without `models/` before it; `None` when the entry does not say.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        self.json.get()
     }
 }
 
@@ -106,45 +123,77 @@ struct ModelsListOf<'a> {
     models: Vec<&'a RawValue>,
 }
 
-/// What tells entries apart; OpenAI-compatible servers may send several.
+/// What tells entries apart. Servers that are compatible with several APIs may send all of them, and
+/// not always as text.
 #[derive(Deserialize)]
-struct Names {
-    id: Option<String>,
-    name: Option<String>,
-    slug: Option<String>,
+struct Names<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    slug: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct DataList {
+struct OpenAiPage {
     data: Vec<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
-struct ModelsList {
+struct AnthropicPage {
+    data: Vec<Box<RawValue>>,
+    has_more: Option<bool>,
+    last_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelsOfPage {
     #[serde(alias = "publisherModels")]
     models: Vec<Box<RawValue>>,
+    next_page_token: Option<String>,
 }
 
-pub(super) fn read_list(
+/// Google leaves out what is empty: a page without models is `{}`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EmptyGooglePage {
+    next_page_token: Option<String>,
+}
+
+pub(super) fn read_page(
     shape: ModelListShape,
     body: &[u8],
-) -> Result<Vec<Entry>, serde_json::Error> {
-    let entries = match shape {
-        ModelListShape::Anthropic | ModelListShape::OpenAi => {
-            serde_json::from_slice::<DataList>(body)?.data
+) -> Result<ModelsPage, serde_json::Error> {
+    let (entries, next) = match shape {
+        ModelListShape::Anthropic => {
+            let page: AnthropicPage = serde_json::from_slice(body)?;
+            (page.data, page.last_id.filter(|_| page.has_more == Some(true)))
         }
-        ModelListShape::Gemini | ModelListShape::Codex => {
-            serde_json::from_slice::<ModelsList>(body)?.models
+        ModelListShape::OpenAi => (serde_json::from_slice::<OpenAiPage>(body)?.data, None),
+        ModelListShape::Codex => (serde_json::from_slice::<ModelsOfPage>(body)?.models, None),
+        ModelListShape::Gemini => {
+            if let Ok(empty) = serde_json::from_slice::<EmptyGooglePage>(body) {
+                (Vec::new(), empty.next_page_token)
+            } else {
+                let page: ModelsOfPage = serde_json::from_slice(body)?;
+                (page.models, page.next_page_token)
+            }
         }
     };
-    entries.into_iter().map(|json| Entry::read(shape, json)).collect()
+    let entries = entries.into_iter().map(|json| ModelEntry::read(shape, json));
+    Ok(ModelsPage {
+        entries: entries.collect::<Result<_, _>>()?,
+        next: next.filter(|next| !next.is_empty()),
+    })
 }
 
-pub(super) fn write_list(shape: ModelListShape, entries: &[Entry]) -> String {
+pub(super) fn write_list(shape: ModelListShape, entries: &[&ModelEntry]) -> String {
     let data: Vec<&RawValue> = entries.iter().map(|entry| entry.json.as_ref()).collect();
     let list = match shape {
         ModelListShape::Anthropic => {
-            let id = |entry: Option<&'_ Entry>| entry.and_then(|entry| entry.id.clone());
+            let id = |entry: Option<&&ModelEntry>| entry.and_then(|entry| entry.id.clone());
             let (first_id, last_id) = (id(entries.first()), id(entries.last()));
             to_raw(&AnthropicList { data, has_more: false, first_id, last_id })
         }
