@@ -42,7 +42,7 @@ use self::actor::{
 };
 use self::affinity::{Affinity, Conversation};
 use self::cooldown::{Cooldowns, CoolingState, MemberId};
-use self::pick::{Picked, Situation, pick};
+use self::pick::{Failed, Picked, Situation, may_ask_again, pick};
 use self::snapshot::{Shared, Snapshot, TURNS};
 use self::table::{Candidate, RouteTable};
 use super::clock::Clock;
@@ -149,9 +149,12 @@ impl ProviderRouter {
                     reason: rest.reason,
                     is_probed: rest.is_probed,
                 });
-                let amp_may_answer =
-                    request.came_through_amp_door && table.fallback() == Fallbacks::ToAmpOnFailure;
-                return Ok(Choice::Exhausted(Exhausted { rest, amp_may_answer }));
+                let situation = self.situation(&snapshot, attempts, request, None);
+                return Ok(Choice::Exhausted(Exhausted {
+                    rest,
+                    may_ask_again: may_ask_again(&candidates.all, &situation),
+                    amp_may_answer: situation.has_substitute,
+                }));
             }
         };
         let Candidate { member, upstream_model } = candidates.all[index].clone();
@@ -217,14 +220,7 @@ impl ProviderRouter {
         let bound = conversation.as_ref().and_then(|conversation| {
             self.shared.affinity.seat(conversation, routing.session_affinity_ttl, now)
         });
-        let situation = Situation {
-            cooldowns: &snapshot.cooldowns,
-            failed: &attempts.failed,
-            bound: bound.as_ref(),
-            strategy: routing.strategy,
-            has_substitute: snapshot.amp_may_step_in(asked.came_through_amp_door),
-            now,
-        };
+        let situation = self.situation(snapshot, attempts, asked, bound.as_ref());
         let picked = pick(candidates, &situation, || self.take_turn(&bare));
         let is_bound_already = match (&picked, &bound) {
             (Picked::One(index, _), Some((id, model))) => {
@@ -234,6 +230,23 @@ impl ProviderRouter {
             _ => false,
         };
         (picked, conversation.filter(|_| !is_bound_already))
+    }
+
+    fn situation<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        attempts: &'a Attempts,
+        asked: &ModelRequest<'_>,
+        bound: Option<&'a Failed>,
+    ) -> Situation<'a> {
+        Situation {
+            cooldowns: &snapshot.cooldowns,
+            failed: &attempts.failed,
+            bound,
+            strategy: snapshot.routing.strategy,
+            has_substitute: snapshot.amp_may_step_in(asked.came_through_amp_door),
+            now: self.clock.now(),
+        }
     }
 
     fn take_turn(&self, of: &ModelName) -> usize {

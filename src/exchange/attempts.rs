@@ -1,8 +1,9 @@
 //! One model call over all credentials that can answer it.
 //!
 //! A round asks each of them once, the best first, until one answers. Between rounds the call waits
-//! for the credential that is back soonest, if that is soon enough. All of this happens before the
-//! first byte has gone to the client; from then on an answer is what it is.
+//! for the credential that is back soonest, if that is soon enough; otherwise only those are asked
+//! again that have failed and do not have to rest. All of this happens before the first byte has
+//! gone to the client; from then on an answer is what it is.
 
 use std::time::{Duration, SystemTime};
 
@@ -155,14 +156,15 @@ impl Rounds {
             self.probe_budget = self.probe_budget.checked_sub(pause)?;
             return (self.left > 0).then_some(Pause::UntilProbed(pause));
         }
-        let pause = match &exhausted.rest {
-            Some(rest) => call.handles.router.time_left(rest),
-            None => ROUND_PAUSE * 2_u32.saturating_pow(self.begun),
+        let left = exhausted.rest.as_ref().map(|rest| call.handles.router.time_left(rest));
+        let pause = match left.filter(|left| *left <= self.max_pause) {
+            Some(left) => left,
+            None if left.is_some() && !exhausted.may_ask_again => return None,
+            None => (ROUND_PAUSE * 2_u32.saturating_pow(self.begun)).min(self.max_pause),
         };
         self.left = self.left.checked_sub(1)?;
         self.begun += 1;
-        let is_soon = pause <= self.max_pause || exhausted.rest.is_none();
-        is_soon.then_some(Pause::BeforeRound(pause.min(self.max_pause)))
+        Some(Pause::BeforeRound(pause))
     }
 }
 

@@ -108,6 +108,23 @@ async fn amp_answers_only_when_all_of_ours_have_failed() {
 }
 
 #[actix_web::test]
+async fn amp_answers_before_ours_are_asked_a_second_time() {
+    let amp = amp().await;
+    let limited = Provider::saying([Scripted::limited(600)]).await;
+    let broken = Provider::saying([Scripted::failure(500), Scripted::by("again")]).await;
+    let ours = pool("claude-api-key", &[(limited.origin(), ALIAS), (broken.origin(), ALIAS)]);
+    let upstream = &amp.origin;
+    let gateway = TestGateway::start(&format!(
+        "{CLIENTS}ampcode: {{ upstream-url: '{upstream}', upstream-api-key: team-key, \
+         fallback: on-failure }}\n{ours}"
+    ))
+    .await;
+
+    assert_amp_answered(&ask(&gateway, DOOR).await, "both failed");
+    assert_eq!((limited.asked(), broken.asked()), (1, 1));
+}
+
+#[actix_web::test]
 async fn amp_is_not_asked_after_a_failure_that_is_not_its_affair() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [

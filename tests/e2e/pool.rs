@@ -10,7 +10,7 @@ mod long_context;
 mod retries;
 mod streams;
 
-use crate::support::{Response, TestGateway};
+use crate::support::{Client, Response, TestGateway};
 
 /// A door, and the list whose credentials answer behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ async fn gateway(yaml: &[&str]) -> TestGateway {
 
 async fn ask(gateway: &TestGateway, door: Door) -> Response {
     gateway.post_json(door.target, CALL).await
+}
+
+const CLIENT_FIELDS: [(&str, &str); 2] =
+    [("x-api-key", "client-key-1"), ("content-type", "application/json")];
+
+/// Sends a call and does not wait for its answer.
+async fn send(gateway: &TestGateway, door: Door) -> Client {
+    let mut client = gateway.connect().await;
+    client.send("POST", door.target, &CLIENT_FIELDS, CALL.as_bytes()).await;
+    client
 }
 
 /// Whose answers the client gets to so many calls.

@@ -90,6 +90,18 @@ struct HalfOpen {
     is_guess: bool,
 }
 
+/// Whether another round may ask one that has failed this request: it does not rest, or on nothing
+/// but our guess.
+pub(super) fn may_ask_again(candidates: &[Candidate], situation: &Situation<'_>) -> bool {
+    candidates.iter().filter(|candidate| situation.has_failed(candidate)).any(|candidate| {
+        let id = candidate.member.id;
+        match situation.cooldowns.state(id, &candidate.upstream_model, situation.now) {
+            CoolingState::Resting { is_guess, .. } => is_guess && !situation.has_substitute,
+            CoolingState::HalfOpen { .. } | CoolingState::Ready => true,
+        }
+    })
+}
+
 /// The candidates that may be asked, and the one that may be soonest.
 struct Field<'a> {
     candidates: &'a [Candidate],

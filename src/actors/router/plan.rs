@@ -98,6 +98,8 @@ impl Attempts {
 pub struct Exhausted {
     /// The credential that may be asked again soonest; `None` when none rests.
     pub rest: Option<RestingProvider>,
+    /// Whether one that has failed this call may be asked again, although another may rest for long.
+    pub may_ask_again: bool,
     /// Whether Amp may answer what ours could not.
     pub amp_may_answer: bool,
 }

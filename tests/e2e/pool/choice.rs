@@ -33,6 +33,24 @@ async fn credentials_of_several_lists_are_one_pool() {
 }
 
 #[actix_web::test]
+async fn the_keys_of_one_compatible_provider_take_turns() {
+    let only = Provider::well("only").await;
+    let gateway = gateway(&[&format!(
+        "openai-compatibility: [{{ name: p, base-url: '{}/v1', models: [{{ name: m }}], \
+         api-key-entries: [{{ api-key: key-1 }}, {{ api-key: key-2 }}] }}]\n",
+        only.origin()
+    )])
+    .await;
+
+    who_answers(&gateway, CHAT, 4).await;
+
+    for (seen, key) in only.requests().iter().zip(["key-1", "key-2", "key-1", "key-2"]) {
+        assert_eq!(seen.fields.all("authorization"), [format!("Bearer {key}")]);
+    }
+    assert_eq!(only.asked(), 4);
+}
+
+#[actix_web::test]
 async fn a_lower_priority_serves_only_while_the_higher_rests() {
     let high = Provider::saying([
         Scripted::by("high"),

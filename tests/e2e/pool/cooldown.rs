@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-use crate::support::{Client, Provider, Scripted, TestGateway, expect, pool};
+use crate::support::{Client, GatewayProcess, Provider, Scripted, TestGateway, expect, pool};
 
 use super::{
-    CALL, CHAT, DOORS, Door, FILL_FIRST, GEMINI, MESSAGES, ONE_ROUND, RESPONSES, ask, gateway,
-    who_answers,
+    CALL, CHAT, CLIENT_FIELDS, CLIENTS, DOORS, FILL_FIRST, GEMINI, MESSAGES, ONE_ROUND, RESPONSES,
+    ask, gateway, send, who_answers,
 };
 
 #[actix_web::test]
@@ -148,14 +148,6 @@ async fn a_rest_that_the_provider_asked_for_is_no_guess() {
     assert_eq!(only.asked(), 1);
 }
 
-/// Sends a call and does not wait for its answer.
-async fn send(gateway: &TestGateway, door: Door) -> Client {
-    let mut client = gateway.connect().await;
-    let fields = [("x-api-key", "client-key-1"), ("content-type", "application/json")];
-    client.send("POST", door.target, &fields, CALL.as_bytes()).await;
-    client
-}
-
 /// Sends one call after the other until one asks `provider` for the second time, and returns the
 /// client that waits for that answer.
 async fn probing(gateway: &TestGateway, provider: &Provider) -> Client {
@@ -235,4 +227,63 @@ async fn a_client_that_leaves_in_a_probe_gives_the_probe_to_the_next_one() {
 
     let back = async { while who_answers(&gateway, MESSAGES, 1).await != ["first"] {} };
     expect(back, "the credential to be probed again").await;
+}
+
+#[actix_web::test]
+async fn while_a_single_credential_is_probed_the_others_wait_for_the_outcome() {
+    let gate = Rc::new(Notify::new());
+    let only = Provider::saying([
+        Scripted::limited_for_a_moment(),
+        Scripted::by("only").behind(&gate),
+        Scripted::by("only"),
+    ])
+    .await;
+    let aside = Provider::well("aside").await;
+    let credentials =
+        pool(MESSAGES.list, &[(only.origin(), ""), (aside.origin(), ", models: [{ name: n }]")]);
+    let gateway = gateway(&[&credentials]).await;
+    let mut probe = send(&gateway, MESSAGES).await;
+    only.asked_times(2).await;
+
+    let mut waiting = [send(&gateway, MESSAGES).await, send(&gateway, MESSAGES).await];
+    for _ in 0..10 {
+        let aside = gateway.post_json(MESSAGES.target, r#"{"model":"n"}"#).await;
+        assert_eq!(aside.status, 200, "other models need not wait");
+    }
+    assert_eq!(only.asked(), 2, "one call only finds out");
+    gate.notify_one();
+
+    assert_eq!(probe.response().await.status, 200);
+    for client in &mut waiting {
+        assert_eq!(client.response().await.status, 200);
+    }
+    assert_eq!(only.asked(), 4);
+}
+
+#[actix_web::test]
+async fn many_calls_that_meet_one_limit_are_one_rest() {
+    const CALLS: usize = 40;
+    let gate = Rc::new(Notify::new());
+    let first = Provider::saying([Scripted::failure(429).behind(&gate)]).await;
+    let second = Provider::well("second").await;
+    let credentials = pool(MESSAGES.list, &[(first.origin(), ""), (second.origin(), "")]);
+    let more = "ampcode: { upstream-url: '' }\n";
+    let mut gateway =
+        GatewayProcess::start(&[CLIENTS, more, FILL_FIRST, ONE_ROUND, &credentials].concat());
+    let mut clients = Vec::new();
+    for _ in 0..CALLS {
+        let mut client = gateway.connect().await;
+        client.send("POST", MESSAGES.target, &CLIENT_FIELDS, CALL.as_bytes()).await;
+        clients.push(client);
+    }
+    first.asked_times(CALLS).await;
+
+    gate.notify_waiters();
+
+    for client in &mut clients {
+        assert_eq!(client.response().await.json()["by"], "second");
+    }
+    gateway.signal("-TERM");
+    gateway.wait();
+    assert_eq!(gateway.log().matches("credential rests").count(), 1, "{}", gateway.log());
 }

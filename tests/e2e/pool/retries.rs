@@ -1,9 +1,14 @@
 //! A call that one credential fails is answered by another, as long as the client has seen nothing.
 
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
 use crate::support::{GatewayProcess, Provider, Scripted, pool};
 
 use super::{
-    CALL, CHAT, CLIENTS, DOORS, FILL_FIRST, GEMINI, MESSAGES, ONE_ROUND, ask, gateway, who_answers,
+    CALL, CHAT, CLIENT_FIELDS, CLIENTS, DOORS, FILL_FIRST, GEMINI, MESSAGES, ONE_ROUND, ask,
+    gateway, send, who_answers,
 };
 
 #[actix_web::test]
@@ -137,6 +142,53 @@ async fn a_failing_provider_may_come_back_between_two_rounds() {
 }
 
 #[actix_web::test]
+async fn a_failing_provider_is_asked_again_although_another_rests_for_long() {
+    for more in ["", "disable-cooling: true\n"] {
+        let limited = Provider::saying([Scripted::limited(600)]).await;
+        let broken = Provider::saying([Scripted::failure(500), Scripted::by("again")]).await;
+        let cools = ", disable-cooling: false";
+        let credentials = pool(MESSAGES.list, &[(limited.origin(), cools), (broken.origin(), "")]);
+        let gateway = gateway(&[&credentials, FILL_FIRST, more]).await;
+
+        assert_eq!(who_answers(&gateway, MESSAGES, 1).await, ["again"], "{more}");
+        assert_eq!((limited.asked(), broken.asked()), (1, 2), "{more}");
+    }
+}
+
+#[actix_web::test]
+async fn a_failed_answer_gives_its_place_to_the_next_attempt() {
+    let overloaded = "event: error\ndata: {\"type\":\"error\"}\n\n";
+    let open = Rc::new(Notify::new()); // never: the failed stream has no end
+    for failed in [Scripted::limited(600), Scripted::stream(overloaded).then(&open, "")] {
+        let one_server = Provider::saying([failed, Scripted::by("second key")]).await;
+        let origin = one_server.origin();
+        let credentials = pool(MESSAGES.list, &[(origin, ""), (origin, "")]);
+        let limits = "limits: { connections-per-upstream: 1 }\n";
+        let gateway = gateway(&[&credentials, FILL_FIRST, ONE_ROUND, limits]).await;
+
+        assert_eq!(who_answers(&gateway, MESSAGES, 1).await, ["second key"]);
+    }
+}
+
+#[actix_web::test]
+async fn a_credential_without_room_is_passed_by_and_does_not_rest() {
+    let gate = Rc::new(Notify::new());
+    let first = Provider::saying([Scripted::by("first").behind(&gate), Scripted::by("first")]);
+    let [first, second] = [first.await, Provider::well("second").await];
+    let credentials = pool(MESSAGES.list, &[(first.origin(), ""), (second.origin(), "")]);
+    let limits = "limits: { connections-per-upstream: 1 }\n";
+    let gateway = gateway(&[&credentials, FILL_FIRST, ONE_ROUND, limits]).await;
+    let mut client = send(&gateway, MESSAGES).await;
+    first.asked_times(1).await;
+
+    assert_eq!(who_answers(&gateway, MESSAGES, 2).await, ["second", "second"]);
+
+    gate.notify_one();
+    assert_eq!(client.response().await.json()["by"], "first");
+    assert_eq!(who_answers(&gateway, MESSAGES, 1).await, ["first"]);
+}
+
+#[actix_web::test]
 async fn a_large_body_reaches_the_next_credential_byte_for_byte() {
     let [first, second] =
         [Provider::saying([Scripted::limited(600)]).await, Provider::well("second").await];
@@ -182,9 +234,7 @@ async fn a_client_that_leaves_before_the_head_closes_the_upstream_and_puts_nothi
     let second = Provider::well("second").await;
     let credentials = pool(MESSAGES.list, &[(first.origin(), ""), (second.origin(), "")]);
     let gateway = gateway(&[&credentials, FILL_FIRST]).await;
-    let mut client = gateway.connect().await;
-    let fields = [("x-api-key", "client-key-1"), ("content-type", "application/json")];
-    client.send("POST", MESSAGES.target, &fields, CALL.as_bytes()).await;
+    let client = send(&gateway, MESSAGES).await;
     first.asked_times(1).await;
 
     drop(client);
@@ -201,9 +251,8 @@ async fn a_client_that_leaves_while_its_call_waits_takes_the_call_along() {
     let credentials = pool(MESSAGES.list, &[(only.origin(), "")]);
     let more = "ampcode: { upstream-url: '' }\n";
     let mut gateway = GatewayProcess::start(&[CLIENTS, more, &credentials].concat());
-    let fields = [("x-api-key", "client-key-1"), ("content-type", "application/json")];
     let mut client = gateway.connect().await;
-    client.send("POST", MESSAGES.target, &fields, CALL.as_bytes()).await;
+    client.send("POST", MESSAGES.target, &CLIENT_FIELDS, CALL.as_bytes()).await;
     only.answered_times(1).await;
     gateway.log_line_with("credential rests");
 
@@ -211,7 +260,7 @@ async fn a_client_that_leaves_while_its_call_waits_takes_the_call_along() {
 
     gateway.log_line_with("client_left");
     let mut client = gateway.connect().await;
-    client.send("POST", MESSAGES.target, &fields, CALL.as_bytes()).await;
+    client.send("POST", MESSAGES.target, &CLIENT_FIELDS, CALL.as_bytes()).await;
     assert_eq!(client.response().await.status, 200);
     assert_eq!(only.asked(), 2, "the first call has ended with its client");
 }

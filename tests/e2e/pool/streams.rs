@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::support::{Provider, Scripted, pool};
 
-use super::{CALL, CHAT, Door, FILL_FIRST, MESSAGES, ONE_ROUND, RESPONSES, ask, gateway};
+use super::{CHAT, Door, FILL_FIRST, MESSAGES, ONE_ROUND, RESPONSES, ask, gateway, send};
 
 const GEMINI_STREAM: Door =
     Door { list: "gemini-api-key", target: "/v1beta/models/m:streamGenerateContent?alt=sse" };
@@ -93,6 +93,26 @@ async fn an_error_behind_the_first_word_is_the_clients() {
 }
 
 #[actix_web::test]
+async fn a_stream_that_breaks_is_answered_by_another_credential_only_before_its_first_word() {
+    let first = Provider::saying([
+        Scripted::cut_stream(": hello\n\n"),
+        Scripted::cut_stream(GOOD_MESSAGES),
+    ]);
+    let [first, second] = [first.await, Provider::saying([Scripted::stream(GOOD_MESSAGES)]).await];
+    let credentials = pool(MESSAGES.list, &[(first.origin(), ""), (second.origin(), "")]);
+    let more = "disable-cooling: true\n";
+    let gateway = gateway(&[&credentials, FILL_FIRST, ONE_ROUND, more]).await;
+
+    assert_eq!(ask(&gateway, MESSAGES).await.text(), GOOD_MESSAGES);
+    assert_eq!((first.asked(), second.asked()), (1, 1));
+
+    let broken = ask(&gateway, MESSAGES).await.text();
+    let ending = broken.strip_prefix(GOOD_MESSAGES).expect("what came goes to the client");
+    assert!(ending.starts_with("event: error\n"), "{ending}");
+    assert_eq!((first.asked(), second.asked()), (2, 1));
+}
+
+#[actix_web::test]
 async fn the_last_failed_stream_is_passed_on_when_there_is_no_better_one() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
@@ -166,10 +186,7 @@ async fn comments_reach_the_client_while_the_first_event_is_long_in_coming() {
     let second = Provider::well("second").await;
     let credentials = pool(MESSAGES.list, &[(first.origin(), ""), (second.origin(), "")]);
     let gateway = gateway(&[&credentials, FILL_FIRST]).await;
-    let mut client = gateway.connect().await;
-    let fields = [("x-api-key", "client-key-1"), ("content-type", "application/json")];
-
-    client.send("POST", MESSAGES.target, &fields, CALL.as_bytes()).await;
+    let mut client = send(&gateway, MESSAGES).await;
 
     assert_eq!(client.head().await.status, 200);
     assert_eq!(client.chunk().await.unwrap().unwrap(), comment.as_bytes());

@@ -24,6 +24,8 @@ pub struct Scripted {
 enum Body {
     Whole(Vec<u8>),
     Pieces(Vec<Piece>),
+    /// Begun, and cut.
+    Cut(Vec<u8>),
     /// The connection ends without an answer.
     HangUp,
     /// There is no answer until the gateway leaves.
@@ -71,6 +73,11 @@ impl Scripted {
     pub fn stream(events: impl Into<Vec<u8>>) -> Self {
         let body = Body::Pieces(vec![Piece::Bytes(events.into())]);
         Self::new(200, body).with("content-type", "text/event-stream")
+    }
+
+    /// A stream that breaks behind these events.
+    pub fn cut_stream(events: impl Into<Vec<u8>>) -> Self {
+        Self::new(200, Body::Cut(events.into())).with("content-type", "text/event-stream")
     }
 
     pub fn hang_up() -> Self {
@@ -191,6 +198,11 @@ async fn play(mut conversation: Conversation, next: Scripted) -> Option<Conversa
         Body::HangUp => return None,
         Body::Silence => {
             conversation.gateway_leaves().await;
+            return None;
+        }
+        Body::Cut(bytes) => {
+            conversation.begin(status, &fields).await;
+            conversation.chunk(bytes).await;
             return None;
         }
         Body::Whole(body) => conversation.reply(status, &fields, body).await,
