@@ -14,6 +14,7 @@ mod dialects;
 mod drain;
 mod egress;
 mod fallback;
+mod fault_matrix;
 mod faults;
 mod guards;
 mod logs;

@@ -1,16 +1,18 @@
 //! The cast: an upstream that says what it is told to, a gateway, and a client that sees every byte.
 
 mod client;
+mod fault_proxy;
 mod gateway;
 mod process;
 mod upstream;
 mod wire;
 
 pub use client::{Client, Response};
+pub use fault_proxy::{Direction, Fault, FaultProxy, Place, Planned, garbled};
 pub use gateway::TestGateway;
 pub use process::GatewayProcess;
 pub use upstream::{Conversation, StubUpstream};
-pub use wire::SeenRequest;
+pub use wire::{Reader, SeenRequest};
 
 use std::time::Duration;
 
