@@ -141,7 +141,7 @@ async fn an_upstreams_own_error_is_passed_on() {
             Some(conversation)
         })
         .await;
-        let gateway = TestGateway::start(&both_at(&upstream.origin, "request-retry: 0")).await;
+        let gateway = TestGateway::start(&both_at(&upstream.origin, "")).await;
 
         let relay = gateway.get("/api/user").await;
         let model = gateway.post_json("/v1/messages", MODEL_CALL).await;
