@@ -14,7 +14,6 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tracing_actix_web::TracingLogger;
 
@@ -107,13 +106,11 @@ impl Gateway {
         let plans = Plans::new(settings, amp_api_key, None)?;
         let settings = plans.settings.clone();
         let (houses, present) = tokio::sync::watch::channel(Arc::new(plans.open(drain.clone())));
-        let upstream = Arc::new(ArcSwap::from_pointee(plans.upstream));
         let certificate = plans.certificate.map(Shown::new);
 
-        let workers_upstream = upstream.clone();
         let server = HttpServer::new(move || {
             // Runs on each worker, so its upstream actor lives on the worker's own arbiter.
-            let worker = Rc::new(Worker::new(present.clone(), workers_upstream.clone()));
+            let worker = Rc::new(Worker::new(present.clone()));
             actix_rt::spawn(worker.clone().follow_reloads());
             // The last `wrap` runs first: span, record, guards, route.
             App::new()
@@ -146,7 +143,7 @@ impl Gateway {
             StartError::Listen { host, port, cause }
         })?;
         let addresses = server.addrs();
-        let live = Live { houses, upstream, certificate, generated };
+        let live = Live { houses, certificate, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
         Ok(Self { server: server.run(), addresses, generated_key, live, drain, following })

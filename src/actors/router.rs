@@ -1,8 +1,9 @@
 //! Who answers a model call.
 //!
-//! The actor owns the table of credentials and what is known of them, and alone writes it. Handlers
-//! decide from a published snapshot, without a hop; they report what came of a call only when it
-//! changes what is known, for a message to another thread costs more than a whole decision.
+//! A configuration's routes never change; a reload makes others beside them. What is known of
+//! credentials is the actor's, which alone writes it and publishes a snapshot. Handlers decide from
+//! both, without a hop; they report what came of a call only when it changes what is known, for a
+//! message to another thread costs more than a whole decision.
 //!
 //! - `table`: which credentials serve a model; mappings.
 //! - `pick`: which of them answers now.
@@ -23,11 +24,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor as _, Addr};
@@ -38,13 +38,14 @@ pub use plan::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Rest
 pub use table::{Fallbacks, Rules};
 
 use self::actor::{
-    Bind, ProviderRouterActor, Reload, ReportFailure, ReportNoLongContext, ReportSuccess, Settle,
+    Bind, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext, ReportSuccess,
+    Settle,
 };
 use self::affinity::{Affinity, Conversation};
-use self::cooldown::{Cooldowns, CoolingState, MemberId};
-use self::pick::{Failed, Picked, Situation, may_ask_again, pick};
-use self::snapshot::{Shared, Snapshot, TURNS};
-use self::table::{Candidate, RouteTable};
+use self::cooldown::CoolingState;
+use self::pick::{Picked, Seat, Situation, may_ask_again, pick};
+use self::snapshot::{Routes, Shared, Snapshot, TURNS};
+use self::table::Candidate;
 use super::clock::Clock;
 use crate::config::{Credential, Routing};
 use crate::dialect::{SessionKey, Trouble};
@@ -67,6 +68,7 @@ pub struct RouterSettings {
 /// What the rest of the gateway holds instead of the actor's address.
 #[derive(Clone)]
 pub struct ProviderRouter {
+    routes: Arc<Routes>,
     shared: Arc<Shared>,
     discovered: DiscoveredLists,
     actor: Addr<ProviderRouterActor>,
@@ -99,26 +101,28 @@ impl ProviderRouter {
     /// Starts the actor on the current arbiter.
     #[must_use]
     pub fn start(settings: RouterSettings, clock: Clock) -> Self {
-        let RouterSettings { credentials, rules, routing, disable_cooling } = settings;
-        let mut next_id = 0;
-        let table = RouteTable::new(credentials, rules, None, || {
-            next_id += 1;
-            MemberId(next_id)
-        });
-        let snapshot = Snapshot {
-            table: Arc::new(table),
-            routing,
-            disable_cooling,
-            cooldowns: Cooldowns::default(),
-            refused_long_context: HashSet::new(),
-        };
         let shared = Arc::new(Shared {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: ArcSwap::default(),
             affinity: Affinity::new(clock.now()),
             turns: [const { AtomicUsize::new(0) }; TURNS],
+            last_id: AtomicU32::new(0),
         });
-        let actor = ProviderRouterActor::new(shared.clone(), clock.clone(), next_id).start();
-        Self { shared, discovered: DiscoveredLists::new(clock.clone()), actor, clock }
+        let routes = Arc::new(Routes::new(settings, None, &shared));
+        let actor = ProviderRouterActor::new(shared.clone(), clock.clone()).start();
+        Self { routes, shared, discovered: DiscoveredLists::new(clock.clone()), actor, clock }
+    }
+
+    /// The router for another configuration. What is known of accounts that stay is shared with it, so
+    /// that requests which began under the old one go on as they began.
+    pub async fn reconfigured(&self, settings: RouterSettings) -> Self {
+        let routes = Routes::new(settings, Some(&self.routes), &self.shared);
+        let members = || routes.table.members().iter();
+        self.actor.do_send(ForgetAllBut {
+            here: members().map(|member| member.id).collect(),
+            may_rest: members().filter(|m| routes.may_rest(m)).map(|member| member.id).collect(),
+        });
+        self.settle().await;
+        Self { routes: Arc::new(routes), ..self.clone() }
     }
 
     /// Decides who answers a model call now. `session` is asked for only when it matters.
@@ -129,7 +133,7 @@ impl ProviderRouter {
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> Result<Choice, GatewayError> {
         let snapshot = self.shared.snapshot.load();
-        let table = &snapshot.table;
+        let table = &self.routes.table;
         let Some(candidates) = table.candidates(request.dialect, request.model) else {
             let may_ask_amp =
                 matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
@@ -180,7 +184,8 @@ impl ProviderRouter {
     ) -> Option<LocalPlan> {
         let snapshot = self.shared.snapshot.load();
         let model = ModelName::parse(SOCKET).expect("the constant is not empty");
-        let candidates: Vec<Candidate> = snapshot
+        let candidates: Vec<Candidate> = self
+            .routes
             .table
             .socket_members(dialect)
             .map(|member| Candidate { member: member.clone(), upstream_model: model.clone() })
@@ -210,7 +215,7 @@ impl ProviderRouter {
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> (Picked, Option<Conversation>) {
         let now = self.clock.now();
-        let routing = &snapshot.routing;
+        let routing = &self.routes.routing;
         let (bare, _) = asked.model.split_thinking();
         // With one candidate there is nothing to stay with.
         let conversation = (routing.session_affinity && candidates.len() > 1)
@@ -237,14 +242,14 @@ impl ProviderRouter {
         snapshot: &'a Snapshot,
         attempts: &'a Attempts,
         asked: &ModelRequest<'_>,
-        bound: Option<&'a Failed>,
+        bound: Option<&'a Seat>,
     ) -> Situation<'a> {
         Situation {
             cooldowns: &snapshot.cooldowns,
             failed: &attempts.failed,
             bound,
-            strategy: snapshot.routing.strategy,
-            has_substitute: snapshot.amp_may_step_in(asked.came_through_amp_door),
+            strategy: self.routes.routing.strategy,
+            has_substitute: self.routes.amp_may_step_in(asked.came_through_amp_door),
             now: self.clock.now(),
         }
     }
@@ -259,7 +264,7 @@ impl ProviderRouter {
     /// What can be asked for in a dialect.
     #[must_use]
     pub fn offers(&self, dialect: Dialect) -> Offers {
-        Offers::new(self.shared.snapshot.load().table.clone(), dialect)
+        Offers::new(self.routes.table.clone(), dialect)
     }
 
     /// The lists of models that providers have given.
@@ -298,8 +303,7 @@ impl ProviderRouter {
 
     /// Whether there was anything to report.
     fn report_failure(&self, plan: &mut LocalPlan, trouble: Trouble, sent_at: Instant) -> bool {
-        let disable_cooling = self.shared.snapshot.load().disable_cooling;
-        if plan.member.credential.disable_cooling.unwrap_or(disable_cooling) {
+        if !self.routes.may_rest(&plan.member) {
             return false;
         }
         self.actor.do_send(ReportFailure {
@@ -321,12 +325,6 @@ impl ProviderRouter {
     /// Notes that a provider turned down the flag for the long context.
     pub async fn turned_long_context_down(&self, plan: &LocalPlan) {
         self.actor.do_send(ReportNoLongContext(plan.member.clone()));
-        self.settle().await;
-    }
-
-    /// Replaces the configuration. What is known of accounts that stay is kept.
-    pub async fn reload(&self, settings: RouterSettings) {
-        self.actor.do_send(Reload(settings));
         self.settle().await;
     }
 

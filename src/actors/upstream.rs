@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use arc_swap::ArcSwap;
 use futures::future::LocalBoxFuture;
 
 pub use flight::OutgoingRequest;
@@ -95,9 +94,6 @@ pub struct UpstreamPolicy {
 
 /// Owns this worker's connections to every upstream.
 pub struct UpstreamActor {
-    /// What holds now; a reload puts another in its place.
-    present: Arc<ArcSwap<UpstreamPolicy>>,
-    /// What the pools below were made by.
     policy: Arc<UpstreamPolicy>,
     /// By the way there: a connection through one proxy never serves a request for another.
     upstreams: HashMap<(Origin, Option<Proxy>), Known>,
@@ -112,18 +108,8 @@ struct Known {
 
 impl UpstreamActor {
     #[must_use]
-    pub fn new(present: Arc<ArcSwap<UpstreamPolicy>>) -> Self {
-        let policy = present.load_full();
-        Self { present, policy, upstreams: HashMap::new() }
-    }
-
-    /// Follows a reload: pools of before are let go of, and what is in flight on them flies on.
-    fn follow_reload(&mut self) {
-        let present = self.present.load();
-        if !Arc::ptr_eq(&present, &self.policy) {
-            self.policy = Arc::clone(&present);
-            self.upstreams.clear();
-        }
+    pub fn new(policy: Arc<UpstreamPolicy>) -> Self {
+        Self { policy, upstreams: HashMap::new() }
     }
 
     fn known(&mut self, request: &OutgoingRequest) -> &Known {
@@ -142,7 +128,6 @@ impl UpstreamActor {
     }
 
     fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
-        self.follow_reload();
         let known = self.known(request);
         let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
         let permit = known.limit.acquire().ok_or_else(busy)?;

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::router::ProviderRouter;
@@ -22,6 +21,7 @@ pub struct House {
     pub keyring: Arc<Keyring>,
     pub secrets: Secrets,
     pub router: ProviderRouter,
+    pub upstream: Arc<UpstreamPolicy>,
     pub drain: Drain,
     pub counters: Arc<Counters>,
 }
@@ -39,15 +39,16 @@ pub struct Handles {
 }
 
 impl Handles {
-    fn new(house: &House, upstream: Upstream) -> Self {
-        let House { settings, keyring, secrets, router, drain, counters } = house.clone();
+    /// With connections of their own: those of before close with the last request that uses them.
+    fn new(house: &House) -> Self {
+        let House { settings, keyring, secrets, router, upstream, drain, counters } = house.clone();
+        let upstream = Upstream::start(UpstreamActor::new(upstream));
         Self { settings, keyring, secrets, router, upstream, drain, counters }
     }
 }
 
 /// One worker thread. Never leaves it, since [`Upstream`] does not.
 pub struct Worker {
-    policy: Arc<ArcSwap<UpstreamPolicy>>,
     current: RefCell<Current>,
 }
 
@@ -60,12 +61,9 @@ struct Current {
 
 impl Worker {
     #[must_use]
-    pub fn new(
-        mut houses: watch::Receiver<Arc<House>>,
-        policy: Arc<ArcSwap<UpstreamPolicy>>,
-    ) -> Self {
-        let handles = move_into(&mut houses, &policy);
-        Self { policy, current: RefCell::new(Current { houses, handles }) }
+    pub fn new(mut houses: watch::Receiver<Arc<House>>) -> Self {
+        let handles = Rc::new(Handles::new(&houses.borrow_and_update()));
+        Self { current: RefCell::new(Current { houses, handles }) }
     }
 
     /// The handles for a request that begins now.
@@ -74,7 +72,7 @@ impl Worker {
         let current = &mut *self.current.borrow_mut();
         // An error says that the gateway is going: what was there last is good enough.
         if current.houses.has_changed().unwrap_or(false) {
-            current.handles = move_into(&mut current.houses, &self.policy);
+            current.handles = Rc::new(Handles::new(&current.houses.borrow_and_update()));
         }
         current.handles.clone()
     }
@@ -87,16 +85,6 @@ impl Worker {
             let _ = self.handles();
         }
     }
-}
-
-/// The present house's handles, with connections of their own: those of before close with the last
-/// request that uses them.
-fn move_into(
-    houses: &mut watch::Receiver<Arc<House>>,
-    policy: &Arc<ArcSwap<UpstreamPolicy>>,
-) -> Rc<Handles> {
-    let upstream = Upstream::start(UpstreamActor::new(policy.clone()));
-    Rc::new(Handles::new(&houses.borrow_and_update(), upstream))
 }
 
 #[cfg(test)]
@@ -133,25 +121,26 @@ mod tests {
             keyring: Arc::new(Keyring::new(Vec::new())),
             secrets: Secrets::start(KeySources::default(), clock),
             router: ProviderRouter::start(router, Clock::system()),
+            upstream: policy(),
             drain: Drain::default(),
             counters: Arc::default(),
         })
     }
 
-    fn policy() -> Arc<ArcSwap<UpstreamPolicy>> {
+    fn policy() -> Arc<UpstreamPolicy> {
         let long = std::time::Duration::from_secs(60);
-        Arc::new(ArcSwap::from_pointee(UpstreamPolicy {
+        Arc::new(UpstreamPolicy {
             tls: UpstreamTls::load(None).unwrap(),
             timeouts: Timeouts { connect: long, idle: long },
             limits: ConnectionLimits::new(0),
-        }))
+        })
     }
 
     #[actix_web::test]
     async fn a_request_after_a_reload_finds_the_new_house_at_once() {
         let alive = Arc::new(());
         let (open, houses) = watch::channel(house(&alive));
-        let worker = Worker::new(houses, policy());
+        let worker = Worker::new(houses);
         let before = worker.handles();
         assert!(Rc::ptr_eq(&before, &worker.handles()), "nothing is made anew for each request");
 
@@ -167,7 +156,7 @@ mod tests {
     async fn nothing_is_left_of_a_house_in_which_nobody_is_any_more() {
         let (old, new) = (Arc::new(()), Arc::new(()));
         let (open, houses) = watch::channel(house(&old));
-        let workers = [(), ()].map(|()| Rc::new(Worker::new(houses.clone(), policy())));
+        let workers = [(), ()].map(|()| Rc::new(Worker::new(houses.clone())));
         for worker in &workers {
             actix_rt::spawn(worker.clone().follow_reloads());
         }

@@ -21,7 +21,7 @@ pub(super) struct Plans {
     pub keyring: Arc<Keyring>,
     pub router: RouterSettings,
     pub secrets: KeySources,
-    pub upstream: UpstreamPolicy,
+    pub upstream: Arc<UpstreamPolicy>,
     pub certificate: Option<ClientCertificate>,
 }
 
@@ -50,7 +50,7 @@ impl Plans {
             keyring: Arc::new(keyring),
             router: router_settings(&settings),
             secrets: key_sources(settings.amp.as_ref(), amp_api_key),
-            upstream: UpstreamPolicy { tls, timeouts, limits },
+            upstream: Arc::new(UpstreamPolicy { tls, timeouts, limits }),
             certificate,
             settings: Arc::new(settings),
         })
@@ -63,6 +63,7 @@ impl Plans {
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
             router: ProviderRouter::start(self.router.clone(), Clock::system()),
+            upstream: self.upstream.clone(),
             drain,
             counters: Arc::new(Counters::default()),
         }
@@ -70,11 +71,12 @@ impl Plans {
 
     /// The house that follows `before`. What is known of credentials goes on in the same actor.
     pub async fn rebuild(&self, before: &House) -> House {
-        before.router.reload(self.router.clone()).await;
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
+            router: before.router.reconfigured(self.router.clone()).await,
+            upstream: self.upstream.clone(),
             ..before.clone()
         }
     }

@@ -9,14 +9,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use super::certificate::Shown;
 use super::house::Plans;
 use super::watch::ConfigWatch;
 use crate::actors::House;
-use crate::actors::upstream::UpstreamPolicy;
 use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load};
 use crate::types::ApiKey;
 
@@ -104,7 +102,6 @@ pub fn amp_api_key(sources: &Sources) -> Option<ApiKey> {
 #[derive(Clone)]
 pub(super) struct Live {
     pub houses: watch::Sender<Arc<House>>,
-    pub upstream: Arc<ArcSwap<UpstreamPolicy>>,
     /// `None`: the listener does not speak TLS.
     pub certificate: Option<Shown>,
     /// The client with the key that was made up because none was configured.
@@ -161,8 +158,8 @@ async fn reload_once(
         }
     }
     let before = live.houses.borrow().clone();
-    let limits = live.upstream.load().limits.clone();
-    let plans = Plans::new(settings, amp_api_key(&config.sources), Some(&limits))
+    let limits = &before.upstream.limits;
+    let plans = Plans::new(settings, amp_api_key(&config.sources), Some(limits))
         .map_err(|error| vec![error.to_string()])?;
     // Nothing can fail from here on.
     apply_log(&plans.settings.log);
@@ -171,7 +168,6 @@ async fn reload_once(
     }
     warn_of_listener(started_with, &plans.settings);
     let house = plans.rebuild(&before).await;
-    live.upstream.store(Arc::new(plans.upstream));
     if let (Some(shown), Some(certificate)) = (&live.certificate, plans.certificate) {
         shown.replace(certificate);
     }

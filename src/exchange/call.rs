@@ -72,15 +72,19 @@ impl<'a> Call<'a> {
     }
 
     /// Whether an Amp client speaks a dialect here in which it has needs of its own.
-    pub fn is_adapted_to_amp(&self) -> bool {
+    fn is_amps(&self) -> bool {
         self.came_through_amp_door() && has_needs_in(self.dialect)
+    }
+
+    /// Whether the answer is adapted to an Amp client: a count has nothing to adapt.
+    pub fn is_adapted_to_amp(&self) -> bool {
+        self.is_amps() && !self.only_counts()
     }
 
     /// The body without what an earlier answer of another provider left in Amp's history; `None`
     /// when there is nothing to clean, and the body goes on as it came.
     pub fn cleaned_body(&self) -> Option<Bytes> {
-        let clean =
-            || self.is_adapted_to_amp().then(|| clean_history(self.readable_body())).flatten();
+        let clean = || self.is_amps().then(|| clean_history(self.readable_body())).flatten();
         self.cleaned.get_or_init(clean).clone()
     }
 

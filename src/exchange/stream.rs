@@ -65,6 +65,7 @@ enum State {
 }
 
 impl DownstreamBody {
+    #[expect(clippy::too_many_arguments, reason = "built in one place, from what it is made of")]
     pub fn new(
         upstream: UpstreamBody,
         ahead: Ahead,

@@ -18,6 +18,7 @@ mod drain;
 mod egress;
 mod fallback;
 mod fallback_on_failure;
+mod fault_matrix;
 mod faults;
 mod guards;
 mod logs;

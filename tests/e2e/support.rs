@@ -2,6 +2,7 @@
 
 mod client;
 mod coding;
+mod fault_proxy;
 mod gateway;
 mod process;
 mod provider;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use client::{Client, Response};
 pub use coding::encoded;
+pub use fault_proxy::{Direction, Fault, FaultProxy, Place, Planned, garbled};
 pub use gateway::TestGateway;
 pub use process::{ANY_PORT, GatewayProcess};
 pub use provider::{Provider, Scripted, pool};

@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::support::{Client, TestGateway, expect};
 
@@ -58,6 +58,26 @@ impl Authority {
             .unwrap();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config
+    }
+
+    /// A certificate for `127.0.0.1`, as a gateway is told to show it.
+    pub fn shown(&self) -> String {
+        let _ = self.server_config("127.0.0.1", &[]); // writes the two files
+        let folder = self.folder.path().display();
+        format!("cert: '{folder}/cert.pem', key: '{folder}/key.pem'")
+    }
+
+    /// A client that trusts nobody else.
+    pub fn connector(&self) -> TlsConnector {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.ca.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        TlsConnector::from(Arc::new(config))
     }
 }
 
@@ -211,24 +231,11 @@ async fn a_websocket_crosses_to_an_encrypted_upstream() {
 #[actix_web::test]
 async fn the_gateway_shows_a_certificate_of_its_own() {
     let authority = Authority::new();
-    let _ = authority.server_config("127.0.0.1", &[]); // writes cert.pem and key.pem
-    let folder = authority.folder.path().display().to_string();
-    let gateway = TestGateway::start(&format!(
-        "api-keys: [k]\ntls: {{ cert: '{folder}/cert.pem', key: '{folder}/key.pem' }}\n"
-    ))
-    .await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.ca.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let yaml = format!("api-keys: [k]\ntls: {{ {} }}\n", authority.shown());
+    let gateway = TestGateway::start(&yaml).await;
     let socket = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
-    let mut socket =
-        connector.connect("127.0.0.1".try_into().unwrap(), socket).await.expect("a handshake");
+    let name = "127.0.0.1".try_into().unwrap();
+    let mut socket = authority.connector().connect(name, socket).await.expect("a handshake");
 
     socket
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n")

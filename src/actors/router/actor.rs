@@ -6,12 +6,11 @@ use std::time::Instant;
 
 use actix::{Actor, Context, Handler, Message};
 
-use super::RouterSettings;
 use super::affinity::Conversation;
 use super::cooldown::{Cooldowns, MemberId, ProbeLease};
 use super::pick::Seat;
 use super::snapshot::{Shared, Snapshot};
-use super::table::{Member, RouteTable};
+use super::table::Member;
 use crate::actors::clock::Clock;
 use crate::dialect::Trouble;
 use crate::types::ModelName;
@@ -19,10 +18,14 @@ use crate::types::ModelName;
 /// Reports of many calls that fail at once: they are small, and none may be lost.
 const MAILBOX_CAPACITY: usize = 4096;
 
-/// Replaces the table and the rules; what is known of accounts that stay is kept.
+/// Forgets what is known of accounts that the configuration no longer has, and the rests of those that
+/// it no longer lets rest.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Reload(pub RouterSettings);
+pub(super) struct ForgetAllBut {
+    pub here: HashSet<MemberId>,
+    pub may_rest: HashSet<MemberId>,
+}
 
 /// An attempt failed in a way that speaks against its credential.
 #[derive(Message)]
@@ -64,19 +67,17 @@ pub(super) struct ReportNoLongContext(pub Arc<Member>);
 #[rtype(result = "()")]
 pub(super) struct Settle;
 
-/// Owns the table of credentials and what is known of them.
+/// Owns what is known of credentials.
 pub(super) struct ProviderRouterActor {
     shared: Arc<Shared>,
     clock: Clock,
-    next_id: u32,
     /// What the snapshot has, and what is not worth publishing.
     cooldowns: Cooldowns,
 }
 
 impl ProviderRouterActor {
-    /// `last_id` is the highest that the table of the first snapshot holds.
-    pub fn new(shared: Arc<Shared>, clock: Clock, last_id: u32) -> Self {
-        Self { shared, clock, next_id: last_id, cooldowns: Cooldowns::default() }
+    pub fn new(shared: Arc<Shared>, clock: Clock) -> Self {
+        Self { shared, clock, cooldowns: Cooldowns::default() }
     }
 
     /// Publishes the snapshot that `change` makes of the present one.
@@ -84,29 +85,6 @@ impl ProviderRouterActor {
         let mut next = Snapshot::clone(&self.shared.snapshot.load());
         change(&mut next);
         self.shared.snapshot.store(Arc::new(next));
-    }
-
-    fn reload(&mut self, settings: RouterSettings) {
-        let before = self.shared.snapshot.load_full();
-        let RouterSettings { credentials, rules, routing, disable_cooling } = settings;
-        let table = RouteTable::new(credentials, rules, Some(&before.table), || {
-            self.next_id += 1;
-            MemberId(self.next_id)
-        });
-        let ids = |is_kept: &dyn Fn(&Member) -> bool| -> HashSet<MemberId> {
-            let members = table.members().iter().filter(|member| is_kept(member));
-            members.map(|member| member.id).collect()
-        };
-        let here = ids(&|_any| true);
-        let may_rest = ids(&|member| !member.credential.disable_cooling.unwrap_or(disable_cooling));
-        self.cooldowns.retain(|id| may_rest.contains(&id));
-        self.publish(|next| {
-            next.table = Arc::new(table);
-            next.routing = routing;
-            next.disable_cooling = disable_cooling;
-            next.cooldowns = self.cooldowns.clone();
-            next.refused_long_context.retain(|id| here.contains(id));
-        });
     }
 }
 
@@ -127,11 +105,15 @@ impl Actor for ProviderRouterActor {
     }
 }
 
-impl Handler<Reload> for ProviderRouterActor {
+impl Handler<ForgetAllBut> for ProviderRouterActor {
     type Result = ();
 
-    fn handle(&mut self, Reload(settings): Reload, _: &mut Self::Context) {
-        self.reload(settings);
+    fn handle(&mut self, stay: ForgetAllBut, _: &mut Self::Context) {
+        self.cooldowns.retain(|id| stay.may_rest.contains(&id));
+        self.publish(|next| {
+            next.cooldowns = self.cooldowns.clone();
+            next.refused_long_context.retain(|id| stay.here.contains(id));
+        });
     }
 }
 

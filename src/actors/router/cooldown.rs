@@ -321,11 +321,12 @@ fn rest_of(trouble: &Trouble, level: u32, jitter: f64) -> Duration {
         TroubleClass::Unauthorized | TroubleClass::Forbidden => 30 * MINUTE,
         TroubleClass::Unpaid => 3 * HOUR,
         TroubleClass::ModelUnknown => 12 * HOUR,
-        // A provider that says for how long it is unwell is taken at its word.
-        TroubleClass::Unavailable if trouble.wait.is_some() => Duration::ZERO,
+        // A provider that says for how long is taken at its word.
+        TroubleClass::Limited | TroubleClass::Unavailable if trouble.wait.is_some() => {
+            Duration::ZERO
+        }
         TroubleClass::Unavailable => MINUTE,
         TroubleClass::Challenge => backoff().max(SHORTEST_CHALLENGE),
-        TroubleClass::Limited if trouble.wait.is_some() => Duration::ZERO,
         TroubleClass::Limited => backoff(),
     };
     own.max(hint.saturating_add(more(hint).min(MOST_ON_A_HINT)))

@@ -30,6 +30,10 @@ impl Story {
         Self::with(settings(credentials))
     }
 
+    async fn reconfigured(self, settings: RouterSettings) -> Self {
+        Self { router: self.router.reconfigured(settings).await, ..self }
+    }
+
     fn pass(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -232,11 +236,39 @@ async fn a_reload_keeps_what_is_known_of_accounts_that_stay() {
     }
     assert!(story.rests("claude-x").is_some());
 
-    story.router.reload(settings(vec![claude("c"), claude("b")])).await;
+    let story = story.reconfigured(settings(vec![claude("c"), claude("b")])).await;
     assert_eq!(story.calls(2, None).await, "c c", "b rests on; c is new");
 
-    story.router.reload(settings(vec![claude("a"), claude("b")])).await;
+    let story = story.reconfigured(settings(vec![claude("a"), claude("b")])).await;
     assert_eq!(story.calls(2, None).await, "a a", "a was gone, and what was known of it with it");
+}
+
+#[actix_web::test]
+async fn a_reload_that_switches_cooling_off_wakes_whoever_rests() {
+    let story = Story::of(vec![claude("a")]);
+    let plan = story.plan("claude-x", None);
+    story.router.failed(plan, limited(Some(3600)), story.router.now()).await;
+    assert!(story.rests("claude-x").is_some());
+
+    let off = RouterSettings { disable_cooling: true, ..settings(vec![claude("a")]) };
+    let story = story.reconfigured(off).await;
+
+    assert_eq!(story.call("claude-x", None).await, "a");
+}
+
+#[actix_web::test]
+async fn an_answer_that_breaks_puts_its_credential_aside() {
+    let story = Story::of(vec![claude("a"), claude("b")]);
+    let mut plan = story.plan("claude-x", None);
+    let broken = plan.credential().id.to_string();
+    let sent_at = story.router.now();
+    story.router.succeeded(&mut plan, sent_at);
+
+    story.router.watch(plan, sent_at).broke();
+    story.router.settle().await;
+
+    let next = story.calls(3, None).await;
+    assert!(!next.contains(&broken), "{broken} broke, and then {next} answered");
 }
 
 #[actix_web::test]
@@ -252,8 +284,10 @@ async fn a_reload_brings_new_mappings() {
     let mut next = settings(vec![listing(Family::Claude, "a", &[("kimi", "kimi")])]);
     next.rules.mappings = vec![mapping("smart", "kimi")];
 
-    story.router.reload(next).await;
+    let before = Story { router: story.router.clone(), seconds: story.seconds.clone() };
+    let story = story.reconfigured(next).await;
 
+    assert!(asked(&before).is_err(), "a request keeps the routes it began with");
     let Ok(Choice::Local(plan)) = asked(&story) else { panic!("not mapped") };
     assert_eq!((plan.upstream_model.as_str(), plan.renames), ("kimi", true));
     assert_eq!(plan.found, Found::ByMapping { crosses_makers: false });

@@ -91,7 +91,7 @@ fn each_class_rests_as_long_as_its_row_says() {
         (ModelUnknown, None,         minutes(720),  minutes(720),  "half a day"),
         (ModelUnknown, Some(32),     minutes(720),  minutes(720),  "Google sends a delay with limit: 0"),
         (Unavailable,  None,         minutes(1),    minutes(1),    "no backoff"),
-        (Unavailable,  Some(5),      minutes(1),    minutes(1),    "a hint is the least"),
+        (Unavailable,  Some(5),      seconds(5),    seconds(5),    "the hint instead"),
         (Unavailable,  Some(300),    seconds(300),  seconds(300),  "a longer hint holds"),
         (Limited,      None,         seconds(1),    seconds(2),    "backoff"),
         (Limited,      Some(7),      seconds(7),    seconds(7),    "the hint instead"),

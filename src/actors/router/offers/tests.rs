@@ -273,7 +273,7 @@ async fn a_reload_forgets_accounts_that_are_gone_and_no_others() {
         let (router, _) = router(ONE_KEY);
         let before = account(&router);
         router.discovered().of(&before, None, async { Ok(list("gpt-5")) }).await.unwrap();
-        router.reload(settings(after)).await;
+        let router = router.reconfigured(settings(after)).await;
         let asked = Cell::new(false);
         let again = async {
             asked.set(true);
