@@ -1,10 +1,10 @@
 //! The actors: who owns what, and the handles through which the rest of the gateway asks them.
 //!
-//! | actor                       | how many       | owns                                             |
-//! | --------------------------- | -------------- | ------------------------------------------------ |
-//! | [`secrets::SecretActor`]    | one            | where the Amp server's key comes from            |
-//! | [`router::ProviderRouterActor`] | one        | which credential serves which model              |
-//! | [`upstream::UpstreamActor`] | one per worker | connections to upstreams, and their limits       |
+//! | actor                             | how many       | owns                                       |
+//! | --------------------------------- | -------------- | ------------------------------------------ |
+//! | [`secrets::SecretActor`]          | one            | where the Amp server's key comes from      |
+//! | behind [`router::ProviderRouter`] | one            | what is known of each credential           |
+//! | [`upstream::UpstreamActor`]       | one per worker | connections to upstreams, and their limits |
 //!
 //! Actors decide and own; they do not pump bytes, and no body waits in a mailbox. Asking goes one
 //! way, from the handler to the actor; what is read often is read from a snapshot without a hop.

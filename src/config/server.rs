@@ -40,7 +40,7 @@ pub struct Limits {
     pub request_body: u64,
     /// Bytes of one request head. Default 64 KiB, from 4 KiB to 1 MiB.
     pub header_bytes: usize,
-    /// Connections each worker opens to one upstream at the same time. Default 0, no limit; at
+    /// Requests in flight to one upstream at the same time, over all workers. Default 0, no limit; at
     /// most 100000.
     pub connections_per_upstream: usize,
 }
