@@ -117,9 +117,8 @@ async fn read_first_event(answer: &mut BegunAnswer, dialect: Dialect) -> FirstEv
         if ahead.starts_with(&GZIP_MAGIC) {
             return FirstEvent::Fine; // what is in it is not ours to judge before it is repaired
         }
-        // A body that broke is not a stream that ended: what it said so far is passed on, unless it
-        // said nothing.
-        // Only the end of a line can decide; a long event comes in many pieces.
+        // Only the end of a line can decide; a long event comes in many pieces. A body that broke is
+        // over as well: what it said so far is passed on, unless it said nothing.
         if ahead.is_over() || ahead.last_piece_ends_a_line() {
             match first_event(dialect, &ahead.joined(), ahead.is_over()) {
                 FirstEvent::Incomplete if !ahead.is_over() => {}
