@@ -1,56 +1,34 @@
-//! The composition root: starts the actors, stacks the guards, listens, reloads, drains.
+//! The composition root: starts the actors, listens, serves, reloads, drains.
 
 mod certificate;
 mod house;
+mod listen;
 mod reload;
+mod serving;
 mod watch;
 
 use std::io;
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
 use tokio::sync::mpsc;
-use tracing_actix_web::TracingLogger;
 
 pub use self::certificate::CertificateError;
 pub use self::reload::{Reload, WatchedConfig, amp_api_key};
 
-use self::certificate::Shown;
 use self::house::{Plans, generated_client, key_for_nobody};
+use self::listen::listen;
 use self::reload::Live;
-use crate::actors::Worker;
+use self::serving::{Reception, serve};
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
-use crate::guard::enforce;
-use crate::routes;
-use crate::telemetry::{RequestSpan, record_request};
 use crate::types::ApiKey;
-
-/// Room for bursts of connections while the workers are busy.
-const BACKLOG: u32 = 8192;
-
-/// Open connections for each worker; beyond it, new ones wait in the backlog.
-const MAX_CONNECTIONS: usize = 20_000;
-
-/// How long an idle client connection is kept: longer than the 60 s after which common load
-/// balancers let go of theirs, so that the end is theirs to choose.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long a client may take to read our refusal of its body before the connection is closed.
-const CLIENT_DISCONNECT: Duration = Duration::from_secs(1);
 
 /// After the drain time every stream is told to end; this is for the telling.
 const AFTER_DRAIN: Duration = Duration::from_secs(5);
-
-/// Longer than any drain time that can be configured: when draining ends is decided here, by a
-/// setting that a reload may have changed.
-const SERVER_SHUTDOWN: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,47 +84,21 @@ impl Gateway {
         let plans = Plans::new(settings, amp_api_key, None)?;
         let settings = plans.settings.clone();
         let (houses, present) = tokio::sync::watch::channel(Arc::new(plans.open(drain.clone())));
-        let certificate = plans.certificate.map(Shown::new);
+        let reception = Reception::new(settings.timeouts.client_head, plans.certificate)?;
+        let (receptions, present_reception) = tokio::sync::watch::channel(Arc::new(reception));
 
-        let server = HttpServer::new(move || {
-            // Runs on each worker, so its upstream actor lives on the worker's own arbiter.
-            let worker = Rc::new(Worker::new(present.clone()));
-            actix_rt::spawn(worker.clone().follow_reloads());
-            // The last `wrap` runs first: span, record, guards, route.
-            App::new()
-                .app_data(worker)
-                .wrap(from_fn(enforce))
-                .wrap(from_fn(record_request))
-                .wrap(TracingLogger::<RequestSpan>::new())
-                .default_service(web::to(routes::answer))
-        })
-        .workers(workers)
-        .backlog(BACKLOG)
-        .max_connections(MAX_CONNECTIONS)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(settings.timeouts.client_head)
-        .client_disconnect_timeout(CLIENT_DISCONNECT)
-        // Without this a client that leaves before the head of its answer is never noticed, and the
-        // provider goes on generating what nobody will read.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(SERVER_SHUTDOWN.as_secs())
-        .disable_signals();
-
-        let listen = &settings.listen;
-        let bound = (bind_host(&listen.host), listen.port);
-        let server = match &certificate {
-            Some(shown) => server.bind_rustls_0_23(bound, shown.server_config()?),
-            None => server.bind(bound),
-        }
-        .map_err(|cause| {
-            let (host, port) = (listen.host.clone(), listen.port);
+        let refused = |cause| {
+            let (host, port) = (settings.listen.host.clone(), settings.listen.port);
             StartError::Listen { host, port, cause }
-        })?;
-        let addresses = server.addrs();
-        let live = Live { houses, certificate, generated };
+        };
+        let listeners = listen(&settings.listen).map_err(refused)?;
+        let addresses = listeners.iter().map(TcpListener::local_addr);
+        let addresses = addresses.collect::<io::Result<_>>().map_err(refused)?;
+        let server = serve(listeners, workers, &present, &present_reception).map_err(refused)?;
+        let live = Live { houses, receptions, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
-        Ok(Self { server: server.run(), addresses, generated_key, live, drain, following })
+        Ok(Self { server, addresses, generated_key, live, drain, following })
     }
 
     /// Where we listen; with port 0 the port that the system chose.
@@ -199,17 +151,4 @@ impl Gateway {
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-/// An empty host means every interface, as in CLIProxyAPI; the IPv6 wildcard takes IPv4 as well.
-fn bind_host(host: &str) -> &str {
-    match host {
-        "" if ipv6_is_available() => "::",
-        "" => "0.0.0.0",
-        host => host.trim_start_matches('[').trim_end_matches(']'),
-    }
-}
-
-fn ipv6_is_available() -> bool {
-    std::net::TcpListener::bind("[::]:0").is_ok()
 }

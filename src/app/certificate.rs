@@ -64,7 +64,10 @@ impl Shown {
         self.0.store(certificate);
     }
 
-    /// actix adds the protocols it speaks, HTTP/2 and HTTP/1.1.
+    pub fn certificate(&self) -> ClientCertificate {
+        self.0.load_full()
+    }
+
     pub fn server_config(&self) -> Result<ServerConfig, CertificateError> {
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -81,6 +84,6 @@ impl fmt::Debug for Shown {
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        Some(self.certificate())
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! A request keeps the state it began with, so running streams are untouched. What is known of
 //! credentials, and which conversation is with which, goes on. A configuration with a problem changes
-//! nothing. What belongs to the listener (address, port, whether it speaks TLS, how long a request head
-//! may take) cannot change under open connections; a new value is warned of.
+//! nothing. Where we listen (address, port) cannot change while we do; a new value is warned of.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::certificate::Shown;
 use super::house::Plans;
+use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
 use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load};
@@ -102,8 +101,7 @@ pub fn amp_api_key(sources: &Sources) -> Option<ApiKey> {
 #[derive(Clone)]
 pub(super) struct Live {
     pub houses: watch::Sender<Arc<House>>,
-    /// `None`: the listener does not speak TLS.
-    pub certificate: Option<Shown>,
+    pub receptions: watch::Sender<Arc<Reception>>,
     /// The client with the key that was made up because none was configured.
     pub generated: Option<Client>,
 }
@@ -161,6 +159,9 @@ async fn reload_once(
     let limits = &before.upstream.limits;
     let plans = Plans::new(settings, amp_api_key(&config.sources), Some(limits))
         .map_err(|error| vec![error.to_string()])?;
+    let client_head = plans.settings.timeouts.client_head;
+    let reception = Reception::new(client_head, plans.certificate.clone())
+        .map_err(|error| vec![error.to_string()])?;
     // Nothing can fail from here on.
     apply_log(&plans.settings.log);
     for warning in &warnings {
@@ -168,9 +169,7 @@ async fn reload_once(
     }
     warn_of_listener(started_with, &plans.settings);
     let house = plans.rebuild(&before).await;
-    if let (Some(shown), Some(certificate)) = (&live.certificate, plans.certificate) {
-        shown.replace(certificate);
-    }
+    Reception::follow(&live.receptions, reception);
     live.houses.send_replace(Arc::new(house));
     Ok(())
 }
@@ -180,8 +179,6 @@ fn warn_of_listener(started_with: &Settings, now: &Settings) {
     let changes = [
         ("host", old.listen.host != new.listen.host),
         ("port", old.listen.port != new.listen.port),
-        ("tls", old.tls.certificate.is_some() != new.tls.certificate.is_some()),
-        ("timeouts.client-head", old.timeouts.client_head != new.timeouts.client_head),
         ("admin", old.admin != new.admin),
     ];
     for (key, _) in changes.iter().filter(|(_, changed)| *changed) {

@@ -4,6 +4,7 @@
 //! A test saves a file and waits for the line that says what came of it.
 
 mod effects;
+mod listener;
 mod load;
 mod refused;
 mod running;

@@ -1,4 +1,4 @@
-//! Which keys of the file take effect without a restart: all but the listener's.
+//! Which keys of the file take effect without a restart: all but where we listen.
 
 use std::fs;
 use std::net::SocketAddr;

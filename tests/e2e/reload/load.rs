@@ -32,7 +32,7 @@ async fn provider() -> StubUpstream {
     .await
 }
 
-/// Two states that have nothing in common but what the clients need.
+/// Two states that have nothing in common but what the clients need, and the listener.
 fn state(number: usize, upstreams: &[StubUpstream; 2]) -> String {
     let upstream = &upstreams[number % 2].origin;
     let (name, ttl) = [("alice", "1m"), ("bob", "2m")][number % 2];
@@ -43,11 +43,12 @@ fn state(number: usize, upstreams: &[StubUpstream; 2]) -> String {
     )
 }
 
-/// Asks on one connection until `done`; returns how many whole answers came.
-async fn keep_asking(address: SocketAddr, done: Rc<Cell<bool>>, number: usize) -> usize {
+/// Asks until `done`, on one connection for as long as the gateway keeps it; returns how many whole
+/// answers came, and on how many connections.
+async fn keep_asking(address: SocketAddr, done: Rc<Cell<bool>>, number: usize) -> (usize, usize) {
     let mut client = Client::connect(address).await;
     let key = ("x-api-key", "k");
-    let mut answers = 0;
+    let (mut answers, mut connections) = (0, 1);
     while !done.get() {
         match (answers + number) % 3 {
             0 => client.send("GET", "/api/x", &[key], b"").await,
@@ -62,12 +63,16 @@ async fn keep_asking(address: SocketAddr, done: Rc<Cell<bool>>, number: usize) -
             if (answers + number) % 3 == 2 { EVENTS.concat() } else { r#"{"id":"m"}"#.to_owned() };
         assert_eq!((answer.status, answer.text()), (200, expected), "answer {answers}");
         answers += 1;
+        if answer.field("connection") == Some("close") {
+            client = Client::connect(address).await;
+            connections += 1;
+        }
     }
-    answers
+    (answers, connections)
 }
 
-#[actix_web::test]
-async fn twenty_reloads_under_load_lose_no_request_and_leave_nothing_behind() {
+/// Reloads state after state under clients at work; returns on how many connections each of them was.
+async fn reload_under_load(state: impl Fn(usize, &[StubUpstream; 2]) -> String) -> Vec<usize> {
     let upstreams = [provider().await, provider().await];
     let mut gateway = GatewayProcess::start(&state(0, &upstreams));
     gateway.reload(&state(1, &upstreams));
@@ -90,9 +95,12 @@ async fn twenty_reloads_under_load_lose_no_request_and_leave_nothing_behind() {
     let mut gateway = reloading.await.unwrap();
     done.set(true);
 
+    let mut all_connections = Vec::new();
     for client in clients {
-        let answers = expect(client, "a client to end").await.expect("a request was lost");
+        let (answers, connections) =
+            expect(client, "a client to end").await.expect("a request was lost");
         assert!(answers > RELOADS, "only {answers} answers");
+        all_connections.push(connections);
     }
     gateway.reload(&state(RELOADS, &upstreams));
     for upstream in &upstreams {
@@ -105,4 +113,23 @@ async fn twenty_reloads_under_load_lose_no_request_and_leave_nothing_behind() {
     };
     expect(now, "descriptors and threads to be as many as before").await;
     assert!(!gateway.log().contains(r#""level":"ERROR""#), "{}", gateway.log());
+    all_connections
+}
+
+#[actix_web::test]
+async fn twenty_reloads_under_load_lose_no_request_and_leave_nothing_behind() {
+    let connections = reload_under_load(state).await;
+
+    assert_eq!(connections, [1; CLIENTS], "nobody had to connect anew");
+}
+
+#[actix_web::test]
+async fn twenty_changes_of_the_listener_under_load_lose_no_request_and_leave_nothing_behind() {
+    let connections = reload_under_load(|number, upstreams| {
+        let head = ["10s", "11s"][number % 2];
+        format!("{}timeouts: {{ client-head: {head} }}\n", state(number, upstreams))
+    })
+    .await;
+
+    assert!(connections.iter().all(|count| *count > 1), "{connections:?}");
 }

@@ -69,28 +69,20 @@ async fn a_file_that_a_key_names_mends_the_configuration_when_it_appears() {
 }
 
 #[actix_web::test]
-async fn what_belongs_to_the_listener_is_warned_of_and_keeps_nothing_else_back() {
+async fn where_we_listen_is_warned_of_and_keeps_nothing_else_back() {
     let amp = amp().await;
     let folder = tempfile::tempdir().unwrap();
     let listening = "host: 127.0.0.1\nport: 0\n";
     write_in_place(folder.path(), &(relaying("key-1", &amp.origin) + listening));
     let mut gateway = GatewayProcess::start_in(folder, &[], JSON);
-    let authority = crate::tls::Authority::new();
-    let _ = authority.server_config("127.0.0.1", &[]); // writes cert.pem and key.pem
-    let ca = authority.ca_file();
-    let other = format!(
-        "host: localhost\nport: 1\ntimeouts: {{ client-head: 9s }}\nadmin: {{ port: 0 }}\n\
-         tls: {{ cert: '{}', key: '{}' }}\n",
-        ca.replace("ca.pem", "cert.pem"),
-        ca.replace("ca.pem", "key.pem"),
-    );
+    let other = "host: localhost\nport: 1\nadmin: { port: 0 }\n";
 
-    let said = gateway.reload(&(relaying("key-2", &amp.origin) + &other));
+    let said = gateway.reload(&(relaying("key-2", &amp.origin) + other));
 
-    for key in ["host", "port", "tls", "timeouts.client-head", "admin"] {
+    for key in ["host", "port", "admin"] {
         assert!(said.contains(&format!(r#""key":"{key}""#)), "{key} is not warned of:\n{said}");
     }
-    assert_eq!(status(&gateway, "key-2").await, 200, "still there, still without TLS");
+    assert_eq!(status(&gateway, "key-2").await, 200, "still there");
     assert_eq!(status(&gateway, "key-1").await, 401);
 
     let said = gateway.reload(&(relaying("key-3", &amp.origin) + listening));
