@@ -22,3 +22,7 @@ deny:
 # The real clients: SDKs and Amp's own. Installs them into a cache outside the tree.
 clients:
     tests/clients/run
+
+# Instructions of one request, held to benches/instructions.toml; needs valgrind.
+count:
+    benches/count
