@@ -26,3 +26,7 @@ clients:
 # Instructions of one request, held to benches/instructions.toml; needs valgrind.
 count:
     benches/count
+
+# Times of the pieces: where to look when the count has moved.
+bench:
+    cargo bench --locked --profile count --bench hot_path
