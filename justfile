@@ -30,3 +30,7 @@ count:
 # Times of the pieces: where to look when the count has moved.
 bench:
     cargo bench --locked --profile count --bench hot_path
+
+# Beside nginx, on a quiet machine with two cores: ten minutes, and a table.
+compare *arguments:
+    benches/compare {{arguments}}
