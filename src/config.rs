@@ -100,6 +100,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     load_with(file, files, sources)
 }
 
+/// The file that [`load`] reads, or would read if it were there.
+#[must_use]
+pub fn named_file(sources: &Sources) -> PathBuf {
+    file::named(sources).path
+}
+
 /// Like [`load`], with `text` in place of a file: for a configuration that a program writes.
 pub fn load_text(text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
     let name = PathBuf::from("built-in configuration");

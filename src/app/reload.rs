@@ -14,17 +14,11 @@ use super::house::Plans;
 use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
-use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load};
+use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load, named_file};
 use crate::types::ApiKey;
 
 /// The variable in which Amp's own client looks for its key, too.
 const AMP_API_KEY: &str = "AMP_API_KEY";
-
-/// The variable that names the file when no flag does.
-const AMPGATE_CONFIG: &str = "AMPGATE_CONFIG";
-
-/// The file that is read if it is there, and nothing names another.
-const USUAL_FILE: &str = "ampgate.yaml";
 
 /// How often a configuration is read at once because each time it names files that were not watched.
 /// Two are enough unless somebody edits the file meanwhile, and then the watch tells.
@@ -42,9 +36,7 @@ impl WatchedConfig {
     /// Begins to watch. Reads nothing yet.
     #[must_use]
     pub fn new(sources: Sources) -> Self {
-        let variable = || sources.environment.get(AMPGATE_CONFIG).filter(|file| !file.is_empty());
-        let named = sources.file.clone().or_else(|| variable().map(PathBuf::from));
-        let file = named.unwrap_or_else(|| USUAL_FILE.into());
+        let file = named_file(&sources);
         let watch = ConfigWatch::start(vec![file.clone()]);
         Self { sources, file, watch }
     }
@@ -247,10 +239,9 @@ mod tests {
         assert_eq!(config.load().unwrap().settings.clients.len(), 1);
     }
 
-    /// The name of the usual file is known to the configuration's reader as well.
     #[test]
     fn without_a_name_the_usual_file_is_watched() {
-        let named = |file: &str| BTreeMap::from([(AMPGATE_CONFIG.to_owned(), file.to_owned())]);
+        let named = |file: &str| BTreeMap::from([("AMPGATE_CONFIG".to_owned(), file.to_owned())]);
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             (Some("/a.yaml"), named("/b.yaml"), "/a.yaml",      "the flag goes first"),
