@@ -19,6 +19,8 @@
 //! | `frames`    | the events of an event stream                                      |
 //! | `stream`    | a streamed answer                                                  |
 //! | `whole`     | an answer that is not streamed                                     |
+//! | `failure`   | an error that comes instead of an answer                           |
+//! | `count`     | how many tokens a request has                                      |
 //! | `signature` | Claude's signatures on their way through another dialect           |
 //! | `dropped`   | what had to be left out                                            |
 //! | `anthropic`, `chat`, `responses`, `gemini` | one dialect each            |
@@ -29,8 +31,10 @@
 
 mod anthropic;
 mod chat;
+mod count;
 mod dropped;
 mod event;
+mod failure;
 mod frames;
 mod gemini;
 mod history;
@@ -44,13 +48,17 @@ mod stream;
 mod typed;
 mod whole;
 
+pub use count::{estimate_tokens, read_count, write_count, write_count_request};
 pub use dropped::Dropped;
 pub use event::{Envelope, Failure};
+pub use failure::translate_error;
 pub use names::ClientNames;
 pub use request::Request;
 pub use stream::StreamTranslator;
 pub use typed::Unreadable;
 pub use whole::{NoAnswer, translate_answer};
+
+use bytes::Bytes;
 
 use self::history::settle;
 use self::names::UpstreamNames;
@@ -71,7 +79,7 @@ pub fn read_request(dialect: Dialect, body: &[u8], streams: bool) -> Result<Requ
 #[derive(Debug)]
 pub struct Written {
     /// JSON. What the request says about thinking is not in it yet.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// For the way back.
     pub names: ClientNames,
     /// What reader and writer had to leave out.
@@ -91,7 +99,7 @@ pub fn write_request(request: &Request, upstream: Dialect, model: &str) -> Writt
         Dialect::OpenAiResponses => responses::write_request(&outgoing, &mut dropped),
         Dialect::Gemini => gemini::write_request(&outgoing, &mut dropped),
     };
-    Written { body, names: names.for_client(request), dropped }
+    Written { body: body.into(), names: names.for_client(request), dropped }
 }
 
 /// What a writer of requests writes from.
