@@ -11,6 +11,7 @@ mod answer;
 mod asked;
 mod attempts;
 mod call;
+mod foreign;
 mod incoming;
 mod judged;
 mod local;

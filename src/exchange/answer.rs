@@ -32,9 +32,9 @@ const GZIP_HOLD_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Answering {
     method: Method,
-    record: Rc<RequestRecord>,
-    drain: Drain,
-    model: Option<ModelAnswer>,
+    pub(super) record: Rc<RequestRecord>,
+    pub(super) drain: Drain,
+    pub(super) model: Option<ModelAnswer>,
     /// Told when the answer breaks off by its provider's fault.
     pub(super) breaks: Option<AnswerWatch>,
 }
@@ -106,11 +106,8 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         Some(model) if !is_encoded => rewriter(model, &fields, is_stream),
         _ => None,
     };
-    let amp_client = answering.model.as_mut().and_then(|model| model.amp_client.take());
-    let adapt = match amp_client {
-        Some(client) if !is_encoded && status.is_success() => adapter(client, &fields, is_stream),
-        _ => None,
-    };
+    let can_be_adapted = !is_encoded && status.is_success() && (is_stream || is_json(&fields));
+    let adapt = if can_be_adapted { amp_adapter(&mut answering, is_stream) } else { None };
     let declared = body.length();
     // The size must be known before the head goes out, and a repaired body has another one.
     if declared.is_some_and(|length| length >= GZIP_MAGIC.len() as u64) && !is_encoded && !is_stream
@@ -134,7 +131,7 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         body,
         ahead,
         size,
-        Transforms { repair, rewrite, adapt },
+        Transforms { repair, translate: None, rewrite, adapt },
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,
@@ -143,7 +140,7 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
     response(status, downstream).body(body)
 }
 
-fn response(status: StatusCode, fields: HeaderMap) -> actix_web::HttpResponseBuilder {
+pub(super) fn response(status: StatusCode, fields: HeaderMap) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     for field in fields {
         response.append_header(field);
@@ -151,7 +148,11 @@ fn response(status: StatusCode, fields: HeaderMap) -> actix_web::HttpResponseBui
     response
 }
 
-fn tell_who_answered(fields: &mut HeaderMap, model: &ModelAnswer, record: &RequestRecord) {
+pub(super) fn tell_who_answered(
+    fields: &mut HeaderMap,
+    model: &ModelAnswer,
+    record: &RequestRecord,
+) {
     fields.insert(X_AMPGATE_ROUTE, HeaderValue::from_static(model.route.as_str()));
     if model.after_failure {
         fields.insert(X_AMPGATE_FALLBACK, HeaderValue::from_static("on-failure"));
@@ -222,12 +223,14 @@ fn rewriter(model: &ModelAnswer, fields: &HeaderMap, is_stream: bool) -> Option<
     is_json(fields).then(|| AnswerRewriter::json(paths, name))
 }
 
-fn adapter(client: AmpClient, fields: &HeaderMap, is_stream: bool) -> Option<AmpAnswer> {
-    let AmpClient { tool_names, crosses_makers } = client;
-    if is_stream {
-        return Some(AmpAnswer::stream(tool_names));
-    }
-    is_json(fields).then(|| AmpAnswer::whole(tool_names, crosses_makers))
+/// What adapts an answer to Amp's client, if it is one that reads it.
+pub(super) fn amp_adapter(answering: &mut Answering, is_stream: bool) -> Option<AmpAnswer> {
+    let AmpClient { tool_names, crosses_makers } = answering.model.as_mut()?.amp_client.take()?;
+    Some(if is_stream {
+        AmpAnswer::stream(tool_names)
+    } else {
+        AmpAnswer::whole(tool_names, crosses_makers)
+    })
 }
 
 fn is_json(fields: &HeaderMap) -> bool {

@@ -10,12 +10,15 @@ use bytes::Bytes;
 use super::amp_request;
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
+use super::foreign::can_be_translated;
 use crate::actors::Handles;
+use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
+use crate::translate::{Request, Unreadable, read_request};
 use crate::types::{ClientId, Dialect};
 
 /// A model call whose body is there.
@@ -30,6 +33,8 @@ pub(super) struct Call<'a> {
     pub asked: Asked,
     /// Looked for once, however many attempts there are.
     cleaned: OnceCell<Option<Bytes>>,
+    /// Read once, if it has to be.
+    neutral: OnceCell<Result<Request, Unreadable>>,
 }
 
 impl<'a> Call<'a> {
@@ -42,8 +47,8 @@ impl<'a> Call<'a> {
         asked: Asked,
     ) -> Self {
         let (record, dialect) = (RequestRecord::of(request), door.dialect());
-        let cleaned = OnceCell::new();
-        Self { handles, request, record, door, dialect, client, body, asked, cleaned }
+        let (cleaned, neutral) = (OnceCell::new(), OnceCell::new());
+        Self { handles, request, record, door, dialect, client, body, asked, cleaned, neutral }
     }
 
     pub fn came_through_amp_door(&self) -> bool {
@@ -61,6 +66,26 @@ impl<'a> Call<'a> {
     /// The body without its content coding.
     pub fn readable_body(&self) -> &Bytes {
         self.asked.decoded().unwrap_or(&self.body)
+    }
+
+    /// Whose credentials can answer.
+    pub fn reach(&self) -> Reach {
+        if can_be_translated(self.door.call, &self.asked.named_in) {
+            Reach::AnyDialect
+        } else {
+            Reach::SameDialect
+        }
+    }
+
+    /// The request in no dialect.
+    pub fn neutral(&self) -> Result<&Request, GatewayError> {
+        let streams = match &self.asked.named_in {
+            NamedIn::Path(gemini) => gemini.is_stream(),
+            NamedIn::Body { .. } => false,
+        };
+        let read = || read_request(self.dialect, self.readable_body(), streams);
+        let request = self.neutral.get_or_init(read).as_ref();
+        request.map_err(|unreadable| GatewayError::BadBody(unreadable.to_string()))
     }
 
     /// Waits before another attempt; not beyond the end of the process.

@@ -19,6 +19,7 @@ use crate::dialect::stream_error_event;
 use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
+use crate::translate::{Failure, StreamTranslator};
 use crate::types::{Dialect, ProviderName};
 
 /// The answer is cut: actix closes the connection without an orderly end, so that the client can
@@ -31,6 +32,7 @@ pub(super) struct Cut;
 #[derive(Default)]
 pub(super) struct Transforms {
     pub repair: Option<GzipRepair>,
+    pub translate: Option<StreamTranslator>,
     pub rewrite: Option<AnswerRewriter>,
     pub adapt: Option<AmpAnswer>,
 }
@@ -99,8 +101,15 @@ impl DownstreamBody {
     fn transform(&mut self, piece: Bytes) {
         match &mut self.transforms.repair {
             Some(repair) => repair.push(piece),
-            None => self.rewrite(&piece),
+            None => self.translate(&piece),
         }
+    }
+
+    fn translate(&mut self, piece: &Bytes) {
+        let Some(translate) = &mut self.transforms.translate else { return self.rewrite(piece) };
+        let mut translated = BytesMut::with_capacity(piece.len() * 2);
+        translate.push(piece, &mut translated);
+        self.rewrite(&translated.freeze());
     }
 
     /// Takes one step of what the repair has ready: a body that inflates a thousandfold goes out as
@@ -109,7 +118,7 @@ impl DownstreamBody {
         let Some(repair) = &mut self.transforms.repair else { return Ok(false) };
         match repair.pull() {
             Ok(Some(piece)) => {
-                self.rewrite(&piece);
+                self.translate(&piece);
                 Ok(true)
             }
             Ok(None) => Ok(false),
@@ -161,6 +170,11 @@ impl DownstreamBody {
 
     /// All that was held back is out.
     fn finished(&mut self) {
+        if let Some(translate) = &mut self.transforms.translate {
+            let mut rest = BytesMut::new();
+            translate.finish(&mut rest);
+            self.rewrite(&rest.freeze());
+        }
         if let Some(rewrite) = &mut self.transforms.rewrite {
             let mut rest = BytesMut::new();
             rewrite.finish(&mut rest);
@@ -189,6 +203,16 @@ impl DownstreamBody {
             cause,
             "answer broke off"
         );
+        if let Some(translate) = &mut self.transforms.translate {
+            let (code, status) = error.classify();
+            let (code, message) = (code.to_owned(), error.to_string());
+            let mut ending = BytesMut::new();
+            translate.fail(Failure { status, code, message }, &mut ending);
+            self.adapt(ending.freeze());
+            self.release_adapted();
+            self.state = State::Ended;
+            return;
+        }
         self.release_adapted();
         match &self.events {
             Some((dialect, tail)) => {

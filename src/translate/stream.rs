@@ -7,6 +7,8 @@ use super::event::{Envelope, Event, Failure, Step};
 use super::frames::{Frame, Frames};
 use super::names::ClientNames;
 use super::order::Order;
+use super::typed::Unreadable;
+use super::whole::read_answer;
 use super::{anthropic, chat, gemini, responses};
 use crate::types::Dialect;
 
@@ -82,6 +84,22 @@ impl StreamTranslator {
         };
         frames.finish(&mut tell);
         order.finish(&mut |step| writer.write(&step, out));
+    }
+
+    /// Takes a whole answer of a server that was asked for a stream, to its end.
+    pub fn push_whole(
+        &mut self,
+        upstream: Dialect,
+        body: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), Unreadable> {
+        let Self { order, writer, .. } = self;
+        let mut tell = |event: Event<'_>| {
+            order.push(event, &mut |step| writer.write(&step, out));
+        };
+        read_answer(upstream, body, &mut tell)?;
+        order.finish(&mut |step| writer.write(&step, out));
+        Ok(())
     }
 
     /// The upstream broke off, or the answer has to end here: the client gets its dialect's error.

@@ -29,12 +29,7 @@ pub fn translate_answer(
     let mut order = Order::new(names, envelope.id.clone());
     let mut collector = Collector::default();
     let mut tell = |event: Event<'_>| order.push(event, &mut |step| collector.take(step));
-    match upstream {
-        Dialect::Anthropic => anthropic::read_answer(body, &mut tell)?,
-        Dialect::OpenAiChat => chat::read_answer(body, &mut tell)?,
-        Dialect::OpenAiResponses => responses::read_answer(body, &mut tell)?,
-        Dialect::Gemini => gemini::read_answer(body, &mut tell)?,
-    }
+    read_answer(upstream, body, &mut tell)?;
     order.finish(&mut |step| collector.take(step));
     let answer = collector.finish()?;
     Ok(match client {
@@ -43,6 +38,20 @@ pub fn translate_answer(
         Dialect::OpenAiResponses => responses::write_answer(&answer, envelope),
         Dialect::Gemini => gemini::write_answer(&answer, envelope),
     })
+}
+
+/// Tells the events of a whole answer.
+pub(super) fn read_answer(
+    upstream: Dialect,
+    body: &[u8],
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Unreadable> {
+    match upstream {
+        Dialect::Anthropic => anthropic::read_answer(body, tell),
+        Dialect::OpenAiChat => chat::read_answer(body, tell),
+        Dialect::OpenAiResponses => responses::read_answer(body, tell),
+        Dialect::Gemini => gemini::read_answer(body, tell),
+    }
 }
 
 /// Collects the steps of an answer.
