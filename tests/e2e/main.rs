@@ -32,4 +32,5 @@ mod reload;
 mod support;
 mod thinking;
 mod tls;
+mod translation;
 mod websocket;
