@@ -7,7 +7,7 @@ use actix_http::error::ParseError;
 use actix_web::HttpMessage as _;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::uri::PathAndQuery;
-use actix_web::http::{Method, Uri};
+use actix_web::http::{Method, StatusCode, Uri};
 use awc::error::{ConnectError, SendRequestError};
 use tokio::time::{Instant, sleep_until};
 
@@ -16,6 +16,7 @@ use super::limit::Permit;
 use super::outgoing::{BodyFault, Progress, RequestBody};
 use super::socket::Unreached;
 use super::transport::{PoolTransport, Protocol, Transport, Unconnected, noting_fresh_connections};
+use super::wire::HeadCutShort;
 use super::{Timeouts, UpstreamFailure};
 use crate::config::Proxy;
 use crate::error::GatewayError;
@@ -100,6 +101,12 @@ pub(super) async fn fly(
         response = send_and_retry(&clients, &request) => response,
         overdue = watch => Err(overdue.into_failure(&request.provider)),
     }?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Passed on, it would make the client's next request the bytes of a tunnel that is none.
+        let provider = request.provider;
+        let cause = "it switched protocols, unasked".to_owned();
+        return Err(UpstreamFailure { error: GatewayError::UpstreamGarbled { provider }, cause });
+    }
     Ok(accept(response, timeouts.idle, permit))
 }
 
@@ -164,9 +171,9 @@ async fn send(
 /// Whether an error means that the connection died, rather than that the request is at fault.
 fn is_broken_connection(error: &SendRequestError) -> bool {
     match error {
+        SendRequestError::Response(ParseError::Io(cause)) => !HeadCutShort::is_cause_of(cause),
         SendRequestError::Send(_)
-        | SendRequestError::Connect(ConnectError::Disconnected | ConnectError::Io(_))
-        | SendRequestError::Response(ParseError::Io(_)) => true,
+        | SendRequestError::Connect(ConnectError::Disconnected | ConnectError::Io(_)) => true,
         SendRequestError::H2(error) => error.is_io() || error.is_go_away(),
         _ => false,
     }

@@ -8,7 +8,7 @@ use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::answer_head::{Beginning, look_at, lower_version};
+use super::answer_head::{Beginning, look_at, lower_version, spoil, whole_length};
 use super::socket::Socket;
 
 /// As much as awc reads at once.
@@ -30,6 +30,24 @@ impl ClosedByUpstream {
     }
 }
 
+/// The upstream closed the connection within the head of an answer: it has begun to answer, so the
+/// request must not be sent again.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream closed the connection within a head")]
+pub struct HeadCutShort;
+
+impl HeadCutShort {
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
+/// An answer was longer than its head said. What else is to come on this connection is anybody's
+/// guess, and must not become the answer to the next request.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream said more than its answer")]
+struct Overrun;
+
 /// The longest head that is put together from several reads; actix-http refuses longer ones itself.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
 
@@ -48,7 +66,50 @@ enum Exchange {
     /// A request is going out; the next bytes in are the head of its answer.
     Asking { to_head: bool, held: BytesMut },
     /// The head has passed; what `held` still has goes first.
-    Answering { held: BytesMut },
+    Answering { held: BytesMut, extent: Extent },
+}
+
+/// How much of an answer is still to come, as far as it can be known without reading the chunks.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    Bytes(u64),
+    /// A chunked body; how the last bytes of it looked. One that ends otherwise than with a blank
+    /// line has something behind its end.
+    Chunked([u8; 4]),
+    Overrun,
+}
+
+impl Extent {
+    fn of(held: &[u8], to_head: bool) -> Self {
+        whole_length(held, to_head).map_or(Self::Chunked([0; 4]), Self::Bytes)
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Bytes(left) => {
+                let rest = left.checked_sub(bytes.len() as u64);
+                *self = rest.map_or(Self::Overrun, Self::Bytes);
+            }
+            Self::Chunked(tail) => {
+                if let Some(last) = bytes.last_chunk() {
+                    *tail = *last;
+                } else {
+                    tail.rotate_left(bytes.len());
+                    tail[4 - bytes.len()..].copy_from_slice(bytes);
+                }
+            }
+            Self::Overrun => {}
+        }
+    }
+
+    /// Whether another request may go out behind this answer.
+    fn is_at_an_end(self) -> bool {
+        match self {
+            Self::Bytes(left) => left == 0,
+            Self::Chunked(tail) => tail == *b"\r\n\r\n",
+            Self::Overrun => false,
+        }
+    }
 }
 
 impl Wire {
@@ -64,18 +125,25 @@ impl Wire {
         self
     }
 
-    /// Notes that a request begins, if one does.
-    fn note_request(&mut self, written: &[u8]) {
+    /// Notes that a request begins, if one does. It does not behind an answer with another end than
+    /// it declared.
+    fn note_request(&mut self, written: &[u8]) -> io::Result<()> {
         if let Some(state @ Exchange::Answering { .. }) = &mut self.exchange {
+            if let Exchange::Answering { extent, .. } = state
+                && !extent.is_at_an_end()
+            {
+                return Err(io::Error::other(Overrun));
+            }
             let to_head = written.starts_with(b"HEAD ");
             *state = Exchange::Asking { to_head, held: BytesMut::new() };
         }
+        Ok(())
     }
 }
 
 impl Exchange {
     fn idle() -> Self {
-        Self::Answering { held: BytesMut::new() }
+        Self::Answering { held: BytesMut::new(), extent: Extent::Bytes(0) }
     }
 }
 
@@ -110,6 +178,10 @@ impl Socket {
                     lower_version(held);
                     return Poll::Ready(Ok(()));
                 }
+                Beginning::Ambiguous => {
+                    spoil(held);
+                    return Poll::Ready(Ok(()));
+                }
                 Beginning::Framed => return Poll::Ready(Ok(())),
                 Beginning::Incomplete if held.len() > MAX_HEAD_BYTES => {
                     return Poll::Ready(Ok(()));
@@ -117,7 +189,13 @@ impl Socket {
                 Beginning::Incomplete => {
                     let mut room = [0; READ_BYTES];
                     let mut read = ReadBuf::new(&mut room);
-                    ready!(self.poll_read_some(cx, &mut read))?;
+                    match ready!(self.poll_read_some(cx, &mut read)) {
+                        Err(_) if !held.is_empty() => {
+                            let cut = io::Error::new(io::ErrorKind::UnexpectedEof, HeadCutShort);
+                            return Poll::Ready(Err(cut));
+                        }
+                        outcome => outcome?,
+                    }
                     held.extend_from_slice(read.filled());
                 }
             }
@@ -135,19 +213,27 @@ impl AsyncRead for Wire {
         let Some(state) = exchange else { return Pin::new(socket).poll_read(cx, buf) };
         if let Exchange::Asking { to_head, held } = state {
             ready!(socket.poll_hold_head(cx, held, *to_head))?;
-            *state = Exchange::Answering { held: std::mem::take(held) };
+            let extent = Extent::of(held, *to_head);
+            *state = Exchange::Answering { held: std::mem::take(held), extent };
         }
+        let before = buf.filled().len();
         match state {
-            Exchange::Answering { held } if !held.is_empty() => {
+            Exchange::Answering { extent: Extent::Overrun, .. } => {
+                return Poll::Ready(Err(io::Error::other(Overrun)));
+            }
+            Exchange::Answering { held, .. } if !held.is_empty() => {
                 let length = held.len().min(buf.remaining());
                 buf.put_slice(&held.split_to(length));
                 if held.is_empty() {
                     *held = BytesMut::new(); // gives the head's memory back
                 }
-                Poll::Ready(Ok(()))
             }
-            _ => socket.poll_read_some(cx, buf),
+            _ => ready!(socket.poll_read_some(cx, buf))?,
         }
+        if let Exchange::Answering { extent, .. } = state {
+            extent.pass(&buf.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -158,7 +244,7 @@ impl AsyncWrite for Wire {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.note_request(buf);
+        this.note_request(buf)?;
         Pin::new(&mut this.socket).poll_write(cx, buf)
     }
 
@@ -177,7 +263,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if let Some(first) = bufs.first() {
-            this.note_request(first);
+            this.note_request(first)?;
         }
         Pin::new(&mut this.socket).poll_write_vectored(cx, bufs)
     }
@@ -194,5 +280,33 @@ impl ActixStream for Wire {
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_write_ready(self.socket.tcp(), cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_at_an_end_however_it_was_cut() {
+        const SIZED: &str = "HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok";
+        const CHUNKED: &str =
+            "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (SIZED.to_owned(),                       true,  "all of it"),
+            (SIZED.to_owned() + "H",                 false, "one byte more"),
+            (SIZED[..SIZED.len() - 1].to_owned(),    false, "one byte less"),
+            (CHUNKED.to_owned(),                     true,  "all of it"),
+            (CHUNKED.to_owned() + "H",               false, "one byte more"),
+            (CHUNKED[..CHUNKED.len() - 2].to_owned(), false, "the last line is missing"),
+        ];
+        for (answer, expected, why) in cases {
+            for piece in [1, 2, 3, 4, 5, 7, 1024] {
+                let mut extent = Extent::of(answer.as_bytes(), false);
+                answer.as_bytes().chunks(piece).for_each(|bytes| extent.pass(bytes));
+                assert_eq!(extent.is_at_an_end(), expected, "{why}, in pieces of {piece}");
+            }
+        }
     }
 }
