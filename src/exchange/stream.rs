@@ -81,7 +81,7 @@ impl DownstreamBody {
             size,
             transforms,
             ready: VecDeque::new(),
-            events: events.map(|dialect| (dialect, SseTail::default())),
+            events: events.map(|dialect| (dialect, tail_for(dialect))),
             broke_early: ahead.broke,
             state: State::Streaming,
             record,
@@ -219,6 +219,13 @@ impl DownstreamBody {
             BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
             BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
         }
+    }
+}
+
+fn tail_for(dialect: Dialect) -> SseTail {
+    match dialect {
+        Dialect::OpenAiResponses => SseTail::numbered(),
+        _ => SseTail::default(),
     }
 }
 
