@@ -12,6 +12,10 @@ use bytes::Bytes;
 use futures::Stream as _;
 use tokio::time::Instant;
 
+/// The most of a buffered body that is handed to awc at once. awc copies what it is handed into the
+/// connection's write buffer, which grows to hold it and stays so for as long as the answer streams.
+const PIECE: usize = 32 * 1024;
+
 /// What went wrong on the client's side while its body was being sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
@@ -155,7 +159,7 @@ impl MessageBody for RequestBody {
             Self::None => Poll::Ready(None),
             Self::Buffered(pieces) => {
                 let next = pieces.iter_mut().find(|piece| !piece.is_empty());
-                Poll::Ready(next.map(|piece| Ok(std::mem::take(piece))))
+                Poll::Ready(next.map(|piece| Ok(piece.split_to(piece.len().min(PIECE)))))
             }
             Self::Streamed(body) => body.poll_piece(cx),
         }
