@@ -165,3 +165,24 @@ impl MessageBody for RequestBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_large_body_goes_out_in_small_pieces_and_whole() {
+        let parts = [vec![b'a'; 2 * PIECE + 1], Vec::new(), vec![b'b'; PIECE]].map(Bytes::from);
+        let mut body = RequestBody::Buffered(parts.clone());
+        let (mut sizes, mut sent) = (Vec::new(), Vec::new());
+
+        while let Some(piece) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+            let piece = piece.unwrap();
+            sizes.push(piece.len());
+            sent.extend_from_slice(&piece);
+        }
+
+        assert_eq!(sizes, [PIECE, PIECE, 1, PIECE]);
+        assert_eq!(sent, parts.concat());
+    }
+}
