@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use super::answer_head::{Beginning, look_at, lower_version};
 use super::socket::Socket;
 
-/// As much as awc reads at once.
-const READ_BYTES: usize = 8 * 1024;
+/// Room for the rest of a head that did not come in one piece.
+const MORE_OF_A_HEAD_BYTES: usize = 4 * 1024;
 
 /// The upstream closed the connection in the orderly way.
 ///
@@ -45,7 +46,8 @@ pub struct Wire {
 /// read begins the next one.
 #[derive(Debug)]
 enum Exchange {
-    /// A request is going out; the next bytes in are the head of its answer.
+    /// A request is going out; the next bytes in are the head of its answer. `held` has what came of
+    /// it so far, if it did not come whole.
     Asking { to_head: bool, held: BytesMut },
     /// The head has passed; what `held` still has goes first.
     Answering { held: BytesMut },
@@ -90,10 +92,30 @@ impl Socket {
         let wanted = buf.remaining() > 0;
         ready!(Pin::new(self).poll_read(cx, buf))?;
         if wanted && buf.filled().len() == before {
-            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream);
-            return Poll::Ready(Err(ended));
+            return Poll::Ready(Err(closed()));
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads the beginning of an answer to where it is wanted. `true` when the codec can have it as it
+    /// is there: nearly always, for a head nearly always comes whole, and then nothing is copied.
+    fn poll_whole_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        to_head: bool,
+    ) -> Poll<io::Result<bool>> {
+        let before = buf.filled().len();
+        ready!(self.poll_read_some(cx, buf))?;
+        let received = &mut buf.filled_mut()[before..];
+        Poll::Ready(Ok(match look_at(received, to_head) {
+            Beginning::Framed => true,
+            Beginning::EndsWithConnection => {
+                lower_version(received);
+                true
+            }
+            Beginning::Interim(_) | Beginning::Incomplete => false,
+        }))
     }
 
     /// Reads until `held` begins with the whole head of an answer, interim answers left out.
@@ -115,14 +137,19 @@ impl Socket {
                     return Poll::Ready(Ok(()));
                 }
                 Beginning::Incomplete => {
-                    let mut room = [0; READ_BYTES];
-                    let mut read = ReadBuf::new(&mut room);
-                    ready!(self.poll_read_some(cx, &mut read))?;
-                    held.extend_from_slice(read.filled());
+                    held.reserve(MORE_OF_A_HEAD_BYTES);
+                    if ready!(poll_read_buf(Pin::new(&mut *self), cx, held))? == 0 {
+                        return Poll::Ready(Err(closed()));
+                    }
                 }
             }
         }
     }
+}
+
+/// The end of a connection, as the reader of a body is told of it.
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream)
 }
 
 impl AsyncRead for Wire {
@@ -134,6 +161,15 @@ impl AsyncRead for Wire {
         let Self { socket, exchange } = self.get_mut();
         let Some(state) = exchange else { return Pin::new(socket).poll_read(cx, buf) };
         if let Exchange::Asking { to_head, held } = state {
+            if held.is_empty() {
+                let before = buf.filled().len();
+                if ready!(socket.poll_whole_head(cx, buf, *to_head))? {
+                    *state = Exchange::idle();
+                    return Poll::Ready(Ok(()));
+                }
+                held.extend_from_slice(&buf.filled()[before..]);
+                buf.set_filled(before);
+            }
             ready!(socket.poll_hold_head(cx, held, *to_head))?;
             *state = Exchange::Answering { held: std::mem::take(held) };
         }
@@ -194,5 +230,60 @@ impl ActixStream for Wire {
 
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_write_ready(self.socket.tcp(), cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// What awc's codec reads of an answer that comes in two pieces.
+    async fn read_in_two_pieces(listener: &TcpListener, answer: &[u8], cut: usize) -> Vec<u8> {
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        upstream.set_nodelay(true).unwrap();
+        let mut wire = Wire::new(Socket::Plain(socket));
+        wire.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        upstream.read_exact(&mut [0; 18]).await.unwrap(); // unread, it would make the end a reset
+        let (first, second) = answer.split_at(cut);
+        let says = async {
+            upstream.write_all(first).await.unwrap();
+            for _ in 0..20 {
+                tokio::task::yield_now().await; // the reader's turn
+            }
+            upstream.write_all(second).await.unwrap();
+            drop(upstream);
+        };
+        let reads = async {
+            let mut read = Vec::new();
+            let error = wire.read_to_end(&mut read).await.unwrap_err();
+            assert!(ClosedByUpstream::is_cause_of(&error), "the end is told as what it is");
+            read
+        };
+        tokio::join!(says, reads).1
+    }
+
+    #[actix_web::test]
+    async fn an_answer_reads_the_same_wherever_it_is_cut() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",      "as it is"),
+            ("HTTP/1.1 200 OK\r\n\r\nok",
+             "HTTP/1.0 200 OK\r\n\r\nok",                           "ends with the connection"),
+            ("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
+             "HTTP/1.1 204 No\r\n\r\n",                             "interim answers are left out"),
+        ];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (answer, expected, why) in cases {
+            for cut in 0..=answer.len() {
+                let read = read_in_two_pieces(&listener, answer.as_bytes(), cut).await;
+                assert_eq!(String::from_utf8_lossy(&read), expected, "cut at {cut}: {why}");
+            }
+        }
     }
 }
