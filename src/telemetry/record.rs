@@ -13,6 +13,7 @@ use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tracing_actix_web::RequestId;
+use uuid::Uuid;
 
 use super::line::RequestLine;
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName};
@@ -187,12 +188,17 @@ impl Drop for LogOnDrop {
     }
 }
 
+fn text_of(id: &RequestId) -> String {
+    // Straight into a string, without the formatter's detours.
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
+}
+
 /// Gives each request its record, and logs it when the body has ended.
 pub async fn record_request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+    let id = request.extensions().get::<RequestId>().map(text_of);
     let record = Rc::new(RequestRecord::new(id.unwrap_or_default()));
     request.extensions_mut().insert(record.clone());
     let log = LogOnDrop(record);
