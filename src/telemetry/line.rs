@@ -39,7 +39,12 @@ impl RequestLine<'_> {
         if !lines_are_json() {
             self.tell_as_event();
         } else if tracing::enabled!(tracing::Level::INFO) {
-            PAPER.with_borrow_mut(|paper| paper.write(self, SystemTime::now()));
+            let now = SystemTime::now();
+            let written = PAPER.try_with(|paper| paper.borrow_mut().write(self, now));
+            if written.is_err() {
+                // The thread ends, and a request with it.
+                Paper::new().write(self, now);
+            }
         }
     }
 
@@ -162,13 +167,20 @@ fn write_digits(mut number: u64, width: usize, out: &mut Vec<u8>) {
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-        out.extend_from_slice(&rest[..at]);
-        write_escape(rest[at], out);
-        rest = &rest[at + 1..];
+    // Asked of all bytes at once, which is cheaper than to look for the first; hardly any name has one.
+    if rest.iter().fold(false, |any, byte| any | must_be_escaped(*byte)) {
+        while let Some(at) = rest.iter().position(|byte| must_be_escaped(*byte)) {
+            out.extend_from_slice(&rest[..at]);
+            write_escape(rest[at], out);
+            rest = &rest[at + 1..];
+        }
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+const fn must_be_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn write_escape(byte: u8, out: &mut Vec<u8>) {
