@@ -27,7 +27,12 @@ pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse
     outcome.unwrap_or_else(|UpstreamFailure { error, cause }| {
         record.fails_with(error.code());
         if error.status().is_server_error() {
-            tracing::warn!(error.code = error.code(), cause, "request failed");
+            tracing::warn!(
+                request.id = record.id(),
+                error.code = error.code(),
+                cause,
+                "request failed"
+            );
         }
         error_response(&admitted.door, &error, record.id())
     })

@@ -42,7 +42,7 @@ pub fn join(
     let (from_upstream, to_upstream) = tokio::io::split(wire);
     let pump = actix_rt::spawn(pump(payload, to_upstream, record.clone()));
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
-    for field in for_downstream(&fields, false) {
+    for field in for_downstream(fields, false) {
         response.append_header(field);
     }
     response.upgrade(WEBSOCKET).body(FromUpstream {
