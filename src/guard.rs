@@ -130,7 +130,7 @@ fn readable_by(handles: &Rc<Handles>, door: Door, request: &ServiceRequest) -> O
 
 fn admit(handles: &Rc<Handles>, door: Door, request: &ServiceRequest) -> Result<Admitted, Halt> {
     let refuse = |outcome: Result<(), GatewayError>| outcome.map_err(Halt::Refuse);
-    refuse(framing::require_unambiguous(request.headers()))?;
+    refuse(framing::require_unambiguous(request.method(), request.headers()))?;
     refuse(framing::require_small_head(request.headers(), handles.settings.limits.header_bytes))?;
     if handles.drain.has_begun() && !matches!(door, Door::Probe(_)) {
         return Err(Halt::Refuse(GatewayError::Draining));

@@ -22,6 +22,7 @@ mod response;
 
 use std::collections::HashSet;
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use beta::{asks_for_long_context, strip_long_context};
@@ -35,6 +36,27 @@ pub const USER_AGENT: &str = concat!("ampgate/", env!("CARGO_PKG_VERSION"));
 
 /// The protocol that a handshake asks for (RFC 6455, section 4.1).
 pub const WEBSOCKET: &str = "websocket";
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.2.1).
+#[must_use]
+pub fn is_handshake(method: &Method, fields: &HeaderMap) -> bool {
+    *method == Method::GET
+        && asks_for_websocket(fields)
+        && lists(fields, &header::CONNECTION, "upgrade")
+}
+
+/// Whether `Upgrade` names the WebSocket protocol, handshake or not.
+#[must_use]
+pub fn asks_for_websocket(fields: &HeaderMap) -> bool {
+    lists(fields, &header::UPGRADE, WEBSOCKET)
+}
+
+fn lists(fields: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    fields
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .any(|list| list.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token)))
+}
 
 /// Adds to a handshake's fields what [`ForUpstream`] took out as hop-by-hop: this hop wants the
 /// upgrade too. The connection option itself is written by the codec.
@@ -71,4 +93,30 @@ fn nominated_by_connection(fields: &HeaderMap) -> HashSet<HeaderName> {
         })
         .filter_map(|option| option.parse().ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_is_known_by_its_three_marks() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (Method::GET,  "Upgrade",             "websocket",   true,  "plain"),
+            (Method::GET,  "keep-alive, Upgrade", "WebSocket",   true,  "lists and letters of any case"),
+            (Method::POST, "Upgrade",             "websocket",   false, "only GET"),
+            (Method::GET,  "keep-alive",          "websocket",   false, "no connection option"),
+            (Method::GET,  "Upgrade",             "h2c",         false, "another protocol"),
+        ];
+        for (method, connection, upgrade, expected, why) in cases {
+            let mut fields = HeaderMap::new();
+            let put = |fields: &mut HeaderMap, name: HeaderName, value| {
+                fields.insert(name, HeaderValue::from_static(value));
+            };
+            put(&mut fields, header::CONNECTION, connection);
+            put(&mut fields, header::UPGRADE, upgrade);
+            assert_eq!(is_handshake(&method, &fields), expected, "{why}");
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Measured against glibc's: up to 9 % less CPU for each request (docs/decisions/0005).
+/// Up to 9 % less CPU for each request than glibc's; without huge pages, which would cost more memory
+/// than everything else (docs/decisions/0005).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -12,6 +12,7 @@ use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::exchange::{self, Opening};
 use crate::guard::{Admitted, is_browser_page, sign_in_location};
+use crate::headers::is_handshake;
 use crate::telemetry::RequestRecord;
 use crate::tunnel;
 
@@ -26,7 +27,12 @@ pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse
     outcome.unwrap_or_else(|UpstreamFailure { error, cause }| {
         record.fails_with(error.code());
         if error.status().is_server_error() {
-            tracing::warn!(error.code = error.code(), cause, "request failed");
+            tracing::warn!(
+                request.id = record.id(),
+                error.code = error.code(),
+                cause,
+                "request failed"
+            );
         }
         error_response(&admitted.door, &error, record.id())
     })
@@ -41,7 +47,7 @@ async fn route(
 ) -> Result<HttpResponse, UpstreamFailure> {
     let client = admitted.client.as_ref();
     let payload = payload.into_inner();
-    let wants_tunnel = || tunnel::is_handshake(request.method(), request.headers());
+    let wants_tunnel = || is_handshake(request.method(), request.headers());
     match admitted.door {
         Door::Probe(Probe::Live) => Ok(HttpResponse::Ok().json(Health { status: "ok" })),
         Door::Probe(Probe::Ready) => Ok(readiness(&handles.drain)),

@@ -3,6 +3,7 @@
 //! Never in the log: keys, cookies, query strings, bodies, WebSocket subprotocols. The fields of a
 //! [`RequestRecord`] are all there is, and none of them can hold one.
 
+mod line;
 mod record;
 mod root_span;
 mod subscriber;

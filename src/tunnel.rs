@@ -12,8 +12,7 @@ use std::task::{Context, Poll};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -29,20 +28,6 @@ use crate::telemetry::RequestRecord;
 /// The most that is read from the upstream at once; a 42 KB tool registration takes three.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Whether a request asks to become a WebSocket (RFC 6455, section 4.2.1).
-#[must_use]
-pub fn is_handshake(method: &Method, fields: &HeaderMap) -> bool {
-    let lists = |name, token: &str| {
-        fields
-            .get_all(name)
-            .filter_map(|value| value.to_str().ok())
-            .any(|list| list.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token)))
-    };
-    *method == Method::GET
-        && lists(header::UPGRADE, WEBSOCKET)
-        && lists(header::CONNECTION, "upgrade")
-}
-
 /// Joins the client to the upstream. The returned response is the 101; its body is what the upstream
 /// sends, while a task of its own takes the client's bytes the other way, so that neither direction
 /// waits for the other.
@@ -57,7 +42,7 @@ pub fn join(
     let (from_upstream, to_upstream) = tokio::io::split(wire);
     let pump = actix_rt::spawn(pump(payload, to_upstream, record.clone()));
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
-    for field in for_downstream(&fields, false) {
+    for field in for_downstream(fields, false) {
         response.append_header(field);
     }
     response.upgrade(WEBSOCKET).body(FromUpstream {
@@ -131,34 +116,6 @@ impl MessageBody for FromUpstream {
                     || Pin::new(&mut this.client_left).poll(cx).is_ready();
                 if over { Poll::Ready(None) } else { Poll::Pending }
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::http::header::HeaderName;
-    use actix_web::http::header::HeaderValue;
-
-    #[test]
-    fn a_handshake_is_known_by_its_three_marks() {
-        #[rustfmt::skip] // columns are easier to proofread
-        let cases = [
-            (Method::GET,  "Upgrade",             "websocket",   true,  "plain"),
-            (Method::GET,  "keep-alive, Upgrade", "WebSocket",   true,  "lists and letters of any case"),
-            (Method::POST, "Upgrade",             "websocket",   false, "only GET"),
-            (Method::GET,  "keep-alive",          "websocket",   false, "no connection option"),
-            (Method::GET,  "Upgrade",             "h2c",         false, "another protocol"),
-        ];
-        for (method, connection, upgrade, expected, why) in cases {
-            let mut fields = HeaderMap::new();
-            let put = |fields: &mut HeaderMap, name: HeaderName, value| {
-                fields.insert(name, HeaderValue::from_static(value));
-            };
-            put(&mut fields, header::CONNECTION, connection);
-            put(&mut fields, header::UPGRADE, upgrade);
-            assert_eq!(is_handshake(&method, &fields), expected, "{why}");
         }
     }
 }

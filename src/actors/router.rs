@@ -67,10 +67,13 @@ pub struct RouterSettings {
     pub disable_cooling: bool,
 }
 
-/// What the rest of the gateway holds instead of the actor's address.
+/// What the rest of the gateway holds instead of the actor's address. A copy, which every answer under
+/// way holds, is one count.
 #[derive(Clone)]
-pub struct ProviderRouter {
-    routes: Arc<Routes>,
+pub struct ProviderRouter(Arc<Parts>);
+
+struct Parts {
+    routes: Routes,
     shared: Arc<Shared>,
     discovered: DiscoveredLists,
     actor: Addr<ProviderRouterActor>,
@@ -109,22 +112,30 @@ impl ProviderRouter {
             turns: [const { AtomicUsize::new(0) }; TURNS],
             last_id: AtomicU32::new(0),
         });
-        let routes = Arc::new(Routes::new(settings, None, &shared));
+        let routes = Routes::new(settings, None, &shared);
         let actor = ProviderRouterActor::new(shared.clone(), clock.clone()).start();
-        Self { routes, shared, discovered: DiscoveredLists::new(clock.clone()), actor, clock }
+        let discovered = DiscoveredLists::new(clock.clone());
+        Self(Arc::new(Parts { routes, shared, discovered, actor, clock }))
     }
 
     /// The router for another configuration. What is known of accounts that stay is shared with it, so
     /// that requests which began under the old one go on as they began.
     pub async fn reconfigured(&self, settings: RouterSettings) -> Self {
-        let routes = Routes::new(settings, Some(&self.routes), &self.shared);
+        let routes = Routes::new(settings, Some(&self.0.routes), &self.0.shared);
         let members = || routes.table.members().iter();
-        self.actor.do_send(ForgetAllBut {
+        self.0.actor.do_send(ForgetAllBut {
             here: members().map(|member| member.id).collect(),
             may_rest: members().filter(|m| routes.may_rest(m)).map(|member| member.id).collect(),
         });
         self.settle().await;
-        Self { routes: Arc::new(routes), ..self.clone() }
+        let Parts { shared, discovered, actor, clock, .. } = &*self.0;
+        Self(Arc::new(Parts {
+            routes,
+            shared: shared.clone(),
+            discovered: discovered.clone(),
+            actor: actor.clone(),
+            clock: clock.clone(),
+        }))
     }
 
     /// Decides who answers a model call now. `session` is asked for only when it matters.
@@ -134,8 +145,8 @@ impl ProviderRouter {
         attempts: &Attempts,
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> Result<Choice, GatewayError> {
-        let snapshot = self.shared.snapshot.load();
-        let table = &self.routes.table;
+        let snapshot = self.0.shared.snapshot.load();
+        let table = &self.0.routes.table;
         let Some(candidates) = table.candidates(request.dialect, request.model, request.reach)
         else {
             let may_ask_amp =
@@ -187,9 +198,10 @@ impl ProviderRouter {
         attempts: &Attempts,
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> Option<LocalPlan> {
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.0.shared.snapshot.load();
         let model = ModelName::parse(SOCKET).expect("the constant is not empty");
         let candidates: Vec<Candidate> = self
+            .0
             .routes
             .table
             .socket_members(dialect)
@@ -230,8 +242,8 @@ impl ProviderRouter {
         asked: &ModelRequest<'_>,
         session: impl FnOnce() -> Option<SessionKey>,
     ) -> (Picked, Option<Conversation>) {
-        let now = self.clock.now();
-        let routing = &self.routes.routing;
+        let now = self.0.clock.now();
+        let routing = &self.0.routes.routing;
         let (bare, _) = asked.model.split_thinking();
         // With one candidate there is nothing to stay with.
         let conversation = (routing.session_affinity && candidates.len() > 1)
@@ -239,7 +251,7 @@ impl ProviderRouter {
             .flatten()
             .map(|session| Conversation { session, model: bare.clone() });
         let bound = conversation.as_ref().and_then(|conversation| {
-            self.shared.affinity.seat(conversation, routing.session_affinity_ttl, now)
+            self.0.shared.affinity.seat(conversation, routing.session_affinity_ttl, now)
         });
         let situation = self.situation(snapshot, attempts, asked, bound.as_ref());
         let picked = pick(candidates, &situation, || self.take_turn(&bare));
@@ -264,9 +276,9 @@ impl ProviderRouter {
             cooldowns: &snapshot.cooldowns,
             failed: &attempts.failed,
             bound,
-            strategy: self.routes.routing.strategy,
-            has_substitute: self.routes.amp_may_step_in(asked.came_through_amp_door),
-            now: self.clock.now(),
+            strategy: self.0.routes.routing.strategy,
+            has_substitute: self.0.routes.amp_may_step_in(asked.came_through_amp_door),
+            now: self.0.clock.now(),
         }
     }
 
@@ -274,30 +286,30 @@ impl ProviderRouter {
         let mut hasher = DefaultHasher::new();
         of.hash(&mut hasher);
         let counter = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or(0);
-        self.shared.turns[counter].fetch_add(1, Ordering::Relaxed)
+        self.0.shared.turns[counter].fetch_add(1, Ordering::Relaxed)
     }
 
     /// What can be asked for in a dialect.
     #[must_use]
     pub fn offers(&self, dialect: Dialect) -> Offers {
-        Offers::new(self.routes.table.clone(), dialect)
+        Offers::new(self.0.routes.table.clone(), dialect)
     }
 
     /// The lists of models that providers have given.
     #[must_use]
     pub fn discovered(&self) -> &DiscoveredLists {
-        &self.discovered
+        &self.0.discovered
     }
 
     /// Notes that a provider answered an attempt of `sent_at` well. Costs a message only when that is
     /// news.
     pub fn succeeded(&self, plan: &mut LocalPlan, sent_at: Instant) {
         let probe = plan.probe.take();
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.0.shared.snapshot.load();
         let state =
-            snapshot.cooldowns.state(plan.member.id, &plan.upstream_model, self.clock.now());
+            snapshot.cooldowns.state(plan.member.id, &plan.upstream_model, self.0.clock.now());
         if !matches!(state, CoolingState::Ready) {
-            self.actor.do_send(ReportSuccess {
+            self.0.actor.do_send(ReportSuccess {
                 member: plan.member.clone(),
                 model: plan.upstream_model.clone(),
                 sent_at,
@@ -305,7 +317,7 @@ impl ProviderRouter {
             });
         }
         if let Some(conversation) = plan.conversation.take() {
-            self.actor.do_send(Bind { conversation, seat: plan.seat() });
+            self.0.actor.do_send(Bind { conversation, seat: plan.seat() });
         }
     }
 
@@ -319,10 +331,10 @@ impl ProviderRouter {
 
     /// Whether there was anything to report.
     fn report_failure(&self, plan: &mut LocalPlan, trouble: Trouble, sent_at: Instant) -> bool {
-        if !self.routes.may_rest(&plan.member) {
+        if !self.0.routes.may_rest(&plan.member) {
             return false;
         }
-        self.actor.do_send(ReportFailure {
+        self.0.actor.do_send(ReportFailure {
             member: plan.member.clone(),
             model: plan.upstream_model.clone(),
             trouble,
@@ -340,29 +352,29 @@ impl ProviderRouter {
 
     /// Notes that a provider turned down the flag for the long context.
     pub async fn turned_long_context_down(&self, plan: &LocalPlan) {
-        self.actor.do_send(ReportNoLongContext(plan.member.clone()));
+        self.0.actor.do_send(ReportNoLongContext(plan.member.clone()));
         self.settle().await;
     }
 
     /// Notes that a provider has Chat Completions and no Responses.
     pub fn found_without_responses(&self, plan: &LocalPlan) {
-        self.actor.do_send(ReportNoResponses(plan.member.clone()));
+        self.0.actor.do_send(ReportNoResponses(plan.member.clone()));
     }
 
     async fn settle(&self) {
         // A closed mailbox means that the process is going, and nothing is decided any more.
-        let _ = self.actor.send(Settle).await;
+        let _ = self.0.actor.send(Settle).await;
     }
 
     /// The time by which [`RestingProvider::until`] is meant.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.clock.now()
+        self.0.clock.now()
     }
 
     /// How long until a resting provider may be asked.
     #[must_use]
     pub fn time_left(&self, rest: &RestingProvider) -> Duration {
-        rest.until.saturating_duration_since(self.clock.now())
+        rest.until.saturating_duration_since(self.0.clock.now())
     }
 }

@@ -133,6 +133,12 @@ impl GzipRepair {
         }
     }
 
+    /// Whether the body is known to cross untouched, and nothing of it is held.
+    #[must_use]
+    pub fn has_nothing_to_do(&self) -> bool {
+        matches!(&self.stage, Stage::Passing(chunks) if chunks.is_empty())
+    }
+
     /// Whether what leaves differs from what came, so that the raw body's length is not the
     /// length of what leaves. Final once a piece has been pulled.
     #[must_use]

@@ -2,14 +2,24 @@
 //!
 //! When the upstream dies in mid-stream, the gateway ends the stream with an error event. To write
 //! one that the client can read, it must know whether the last event is closed, which line ends
-//! the stream uses, and for OpenAI Responses which sequence number comes next. A stream that does
-//! not break should pay nothing for it: only the ends of chunks are looked at on the way.
+//! the stream uses, and for OpenAI Responses which sequence number comes next. Nothing of the
+//! stream is kept for it but a few bytes: a piece that is held keeps the connection's whole read
+//! buffer from being used again.
 
-use bytes::Bytes;
-use memchr::{memmem, memrchr};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use memchr::memrchr;
 
 /// The longest end of a stream that tells a blank line: CRLF twice.
 const END: usize = 4;
+
+const NUMBER_KEY: &[u8] = b"\"sequence_number\"";
+
+/// As much of a stream's end as a key, white space and a number may take that a chunk cuts in two.
+const SEAM: usize = 64;
+
+static FIND_NUMBER_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NUMBER_KEY));
 
 /// Watches an event stream (WHATWG HTML, 9.2.6) go by.
 #[derive(Clone, Debug, Default)]
@@ -17,16 +27,28 @@ pub struct SseTail {
     /// The last bytes of the stream, fewer at its start.
     end: [u8; END],
     end_len: usize,
-    /// The last chunk and the one before it: a chunk may hold only the end of an event.
-    last: Bytes,
-    before: Bytes,
-    /// What the last line end at the end of a chunk was.
+    /// What the last line end was.
     crlf: bool,
+    numbers: Option<Numbers>,
+}
+
+/// The sequence numbers of a stream.
+#[derive(Clone, Debug, Default)]
+struct Numbers {
+    next: u64,
+    /// The last bytes of the stream, up to [`SEAM`].
+    end: Vec<u8>,
 }
 
 impl SseTail {
+    /// For a stream whose events are numbered, as those of OpenAI Responses.
+    #[must_use]
+    pub fn numbered() -> Self {
+        Self { numbers: Some(Numbers::default()), ..Self::default() }
+    }
+
     /// Notes that `chunk` has gone to the client.
-    pub fn push(&mut self, chunk: &Bytes) {
+    pub fn push(&mut self, chunk: &[u8]) {
         if chunk.is_empty() {
             return;
         }
@@ -35,10 +57,11 @@ impl SseTail {
         self.end.copy_within(self.end_len - kept..self.end_len, 0);
         self.end[kept..kept + fresh.len()].copy_from_slice(fresh);
         self.end_len = kept + fresh.len();
-        if let Some(crlf) = last_line_end_is_crlf(self.end()) {
-            self.crlf = crlf;
+        let crlf = last_line_end_is_crlf(self.end()).or_else(|| last_line_end_is_crlf(chunk));
+        self.crlf = crlf.unwrap_or(self.crlf);
+        if let Some(numbers) = &mut self.numbers {
+            numbers.push(chunk);
         }
-        self.before = std::mem::replace(&mut self.last, chunk.clone());
     }
 
     /// Whether a new event may begin here: at the start of the stream, or after a blank line.
@@ -53,29 +76,36 @@ impl SseTail {
             })
     }
 
-    /// One more than the last whole `"sequence_number"` in the last two chunks; 0 without one.
+    /// One more than the last whole `"sequence_number"`; 0 without one.
     #[must_use]
     pub fn next_sequence_number(&self) -> u64 {
-        let seen = [self.before.as_ref(), self.last.as_ref()].concat();
-        let key = memmem::FinderRev::new(b"\"sequence_number\"");
-        let mut text = seen.as_slice();
-        while let Some(at) = key.rfind(text) {
-            if let Some(number) = number_after_colon(&seen[at + key.needle().len()..]) {
-                return number.saturating_add(1);
-            }
-            text = &text[..at]; // cut off by the end of the stream: look further back
-        }
-        0
+        self.numbers.as_ref().map_or(0, |numbers| numbers.next)
     }
 
     /// Whether lines end in CRLF, as Gemini's do.
     #[must_use]
     pub fn uses_crlf(&self) -> bool {
-        last_line_end_is_crlf(&self.last).unwrap_or(self.crlf)
+        self.crlf
     }
 
     fn end(&self) -> &[u8] {
         &self.end[..self.end_len]
+    }
+}
+
+impl Numbers {
+    fn push(&mut self, chunk: &[u8]) {
+        // A number that was cut in two stands where the chunks meet.
+        self.end.extend_from_slice(&chunk[..chunk.len().min(SEAM)]);
+        if let Some(number) = last_number(chunk).or_else(|| last_number(&self.end)) {
+            self.next = number.saturating_add(1);
+        }
+        if chunk.len() > SEAM {
+            self.end.clear();
+            self.end.extend_from_slice(&chunk[chunk.len() - SEAM..]);
+        } else {
+            self.end.drain(..self.end.len().saturating_sub(SEAM));
+        }
     }
 }
 
@@ -95,6 +125,12 @@ fn last_line_end_is_crlf(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// The last number in `text` that is whole.
+fn last_number(text: &[u8]) -> Option<u64> {
+    let keys = FIND_NUMBER_KEY.find_iter(text);
+    keys.filter_map(|at| number_after_colon(&text[at + NUMBER_KEY.len()..])).last()
+}
+
 fn number_after_colon(text: &[u8]) -> Option<u64> {
     let text = text.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -109,9 +145,9 @@ mod tests {
     use super::*;
 
     fn tail(chunks: &[&str]) -> SseTail {
-        let mut tail = SseTail::default();
+        let mut tail = SseTail::numbered();
         for chunk in chunks {
-            tail.push(&Bytes::copy_from_slice(chunk.as_bytes()));
+            tail.push(chunk.as_bytes());
         }
         tail
     }
@@ -153,7 +189,7 @@ mod tests {
     #[test]
     fn the_next_sequence_number_follows_the_last_whole_one() {
         #[rustfmt::skip] // columns are easier to proofread
-        let cases: [(&[&str], u64, &str); 10] = [
+        let cases: [(&[&str], u64, &str); 13] = [
             (&[],                                                              0,  "nothing seen"),
             (&["data: {\"type\":\"x\"}\n\n"],                                  0,  "no number"),
             (&["{\"sequence_number\":0}\n\n"],                                 1,  "first"),
@@ -161,13 +197,29 @@ mod tests {
             (&["{\"sequence_number\" : 12 }\n\n"],                             13, "white space"),
             (&["{\"sequence_number\":3}\n\n", "{\"x\":1}\n\n"],                4,  "in the chunk before"),
             (&["{\"sequence_num", "ber\":3}\n\n"],                             4,  "cut in two"),
+            (&["{\"sequence_number\":1", "2}"],                                13, "cut in its digits"),
+            (&["{\"sequence_number\":", "1", "2}"],                           13, "cut in three"),
+            (&["{\"sequence_number\":3}\n\n", ": ping\n\n", ": ping\n\n"],    4,  "long ago"),
             (&["{\"sequence_number\":3}\n\n{\"sequence_number\":1"],           4,  "number cut off at the end"),
             (&["{\"sequence_number\":3}\n\n{\"sequence_number\""],             4,  "cut off before the number"),
             (&["{\"t\":\"\\\"sequence_number\\\":9\",\"sequence_number\":2}"], 3,  "inside a string it is escaped"),
         ];
         for (chunks, expected, why) in cases {
             assert_eq!(tail(chunks).next_sequence_number(), expected, "{why}");
+            let stream = chunks.concat();
+            for size in 1..=stream.len() {
+                let mut cut = SseTail::numbered();
+                stream.as_bytes().chunks(size).for_each(|chunk| cut.push(chunk));
+                assert_eq!(cut.next_sequence_number(), expected, "{why}, by {size}");
+            }
         }
+    }
+
+    #[test]
+    fn nothing_is_counted_where_events_have_no_numbers() {
+        let mut tail = SseTail::default();
+        tail.push(b"{\"sequence_number\":3}\n\n");
+        assert_eq!(tail.next_sequence_number(), 0);
     }
 
     #[test]

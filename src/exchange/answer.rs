@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use actix_web::body::BodySize;
+use actix_web::body::{BodySize, BoxBody};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -91,22 +91,21 @@ impl Answering {
 /// saying so.
 pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> HttpResponse {
     let BegunAnswer { response: UpstreamResponse { status, fields, mut body }, mut ahead } = answer;
-    let mut downstream = for_downstream(&fields, answering.model.is_none());
+    let kind = Kind::of(&fields);
+    let told_length = fields.get(header::CONTENT_LENGTH).cloned();
+    let mut fields = for_downstream(fields, answering.model.is_none());
     if let Some(model) = &answering.model {
-        tell_who_answered(&mut downstream, model, &answering.record);
+        tell_who_answered(&mut fields, model, &answering.record);
     }
     if !may_have_body(&answering.method, status) {
-        return without_body(status, downstream, &fields, body.length());
+        return without_body(status, fields, told_length, body.length());
     }
-    let is_stream = is_event_stream(&fields);
-    let is_encoded = fields
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let Kind { is_stream, is_encoded, .. } = kind;
     let rewrite = match &answering.model {
-        Some(model) if !is_encoded => rewriter(model, &fields, is_stream),
+        Some(model) if !is_encoded => rewriter(model, kind),
         _ => None,
     };
-    let can_be_adapted = !is_encoded && status.is_success() && (is_stream || is_json(&fields));
+    let can_be_adapted = !is_encoded && status.is_success() && (is_stream || kind.is_json);
     let adapt = if can_be_adapted { amp_adapter(&mut answering, is_stream) } else { None };
     let declared = body.length();
     // The size must be known before the head goes out, and a repaired body has another one.
@@ -137,14 +136,14 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         answering.drain,
         answering.breaks,
     );
-    response(status, downstream).body(body)
+    // Boxed at once, and the fields as they are: a body of this size is dear to move, and a builder
+    // would take each field over one by one.
+    response(status, fields).set_body(BoxBody::new(body))
 }
 
-pub(super) fn response(status: StatusCode, fields: HeaderMap) -> actix_web::HttpResponseBuilder {
-    let mut response = HttpResponse::build(status);
-    for field in fields {
-        response.append_header(field);
-    }
+pub(super) fn response(status: StatusCode, fields: HeaderMap) -> HttpResponse<()> {
+    let mut response = HttpResponse::with_body(status, ());
+    *response.headers_mut() = fields;
     response
 }
 
@@ -180,19 +179,21 @@ fn may_have_body(method: &Method, status: StatusCode) -> bool {
 fn without_body(
     status: StatusCode,
     fields: HeaderMap,
-    upstream: &HeaderMap,
+    told_length: Option<HeaderValue>,
     length: Option<u64>,
 ) -> HttpResponse {
     let mut response = response(status, fields);
     if status == StatusCode::NOT_MODIFIED {
-        if let Some(length) = upstream.get(header::CONTENT_LENGTH) {
-            response.insert_header((header::CONTENT_LENGTH, length.clone()));
+        if let Some(length) = told_length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length);
         }
-        return response.finish();
+        return response.set_body(BoxBody::new(()));
     }
     match length {
-        Some(length) if status != StatusCode::NO_CONTENT => response.body(HeadOf(length)),
-        _ => response.finish(),
+        Some(length) if status != StatusCode::NO_CONTENT => {
+            response.set_body(BoxBody::new(HeadOf(length)))
+        }
+        _ => response.set_body(BoxBody::new(())),
     }
 }
 
@@ -214,13 +215,30 @@ impl actix_web::body::MessageBody for HeadOf {
     }
 }
 
-fn rewriter(model: &ModelAnswer, fields: &HeaderMap, is_stream: bool) -> Option<AnswerRewriter> {
+/// What an answer's fields say of its body, whether or not the client is told.
+#[derive(Clone, Copy)]
+struct Kind {
+    is_stream: bool,
+    is_json: bool,
+    is_encoded: bool,
+}
+
+impl Kind {
+    fn of(fields: &HeaderMap) -> Self {
+        let is_encoded = fields
+            .get(header::CONTENT_ENCODING)
+            .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        Self { is_stream: is_event_stream(fields), is_json: is_json(fields), is_encoded }
+    }
+}
+
+fn rewriter(model: &ModelAnswer, kind: Kind) -> Option<AnswerRewriter> {
     let name = model.client_model.as_ref()?.as_str();
     let paths = model_paths(model.dialect);
-    if is_stream {
+    if kind.is_stream {
         return Some(AnswerRewriter::sse(paths, name));
     }
-    is_json(fields).then(|| AnswerRewriter::json(paths, name))
+    kind.is_json.then(|| AnswerRewriter::json(paths, name))
 }
 
 /// What adapts an answer to Amp's client, if it is one that reads it.

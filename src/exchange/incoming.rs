@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::http::{Method, Version};
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::actors::upstream::RequestBody;
 use crate::error::GatewayError;
@@ -43,9 +43,13 @@ pub(super) async fn collect_body(
     let reserve = length.unwrap_or(0).min(TRUSTED_LENGTH);
     let mut body = BytesMut::with_capacity(usize::try_from(reserve).unwrap_or(0));
     loop {
-        let piece = tokio::time::timeout(idle_timeout, payload.next())
-            .await
-            .map_err(|_elapsed| GatewayError::BodyStalled)?;
+        // Most pieces are there already: a clock is asked for those that are not.
+        let piece = match payload.next().now_or_never() {
+            Some(piece) => piece,
+            None => tokio::time::timeout(idle_timeout, payload.next())
+                .await
+                .map_err(|_elapsed| GatewayError::BodyStalled)?,
+        };
         let Some(piece) = piece else { return Ok(body.freeze()) };
         let piece = piece.map_err(|_broken| GatewayError::BodyCutShort)?;
         if (body.len() + piece.len()) as u64 > limit_bytes {

@@ -22,6 +22,10 @@ use crate::telemetry::RequestRecord;
 use crate::translate::{Failure, StreamTranslator};
 use crate::types::{Dialect, ProviderName};
 
+/// As much of a stream goes to actix at once when it comes faster than it is taken. Each piece becomes
+/// a chunk, and writing a chunk's head costs more than copying an event.
+const TOGETHER_BYTES: usize = 8 * 1024;
+
 /// The answer is cut: actix closes the connection without an orderly end, so that the client can
 /// tell. The cause has been logged with the request.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,9 @@ pub(super) struct DownstreamBody {
     transforms: Transforms,
     /// Ready for the client.
     ready: VecDeque<Bytes>,
+    ready_bytes: usize,
+    /// The piece before was not waited for, so there is likely more than one by now.
+    flows: bool,
     /// A stream of events that we can end with an error event.
     events: Option<(Dialect, SseTail)>,
     /// Read ahead of the stream, it had broken already.
@@ -83,7 +90,9 @@ impl DownstreamBody {
             size,
             transforms,
             ready: VecDeque::new(),
-            events: events.map(|dialect| (dialect, SseTail::default())),
+            ready_bytes: 0,
+            flows: false,
+            events: events.map(|dialect| (dialect, tail_for(dialect))),
             broke_early: ahead.broke,
             state: State::Streaming,
             record,
@@ -121,7 +130,12 @@ impl DownstreamBody {
                 self.translate(&piece);
                 Ok(true)
             }
-            Ok(None) => Ok(false),
+            Ok(None) => {
+                if repair.has_nothing_to_do() {
+                    self.transforms.repair = None;
+                }
+                Ok(false)
+            }
             Err(corrupt) => Err(corrupt.to_string()),
         }
     }
@@ -157,7 +171,35 @@ impl DownstreamBody {
         if let Some((_, tail)) = &mut self.events {
             tail.push(&piece);
         }
+        self.make_ready(piece);
+    }
+
+    fn make_ready(&mut self, piece: Bytes) {
+        self.ready_bytes += piece.len();
         self.ready.push_back(piece);
+    }
+
+    /// The next piece for actix, when as much of it is there as should go at once.
+    fn take_ready(&mut self) -> Option<Bytes> {
+        let enough = match self.size {
+            BodySize::Stream if self.flows && self.state == State::Streaming => TOGETHER_BYTES,
+            _ => 1,
+        };
+        if self.ready_bytes < enough { None } else { self.take_any() }
+    }
+
+    /// What is ready, however little; all of it together when more is coming.
+    fn take_any(&mut self) -> Option<Bytes> {
+        let mut piece = self.ready.pop_front()?;
+        if self.flows && self.size == BodySize::Stream && !self.ready.is_empty() {
+            let mut together = BytesMut::with_capacity(self.ready_bytes);
+            together.extend_from_slice(&piece);
+            self.ready.drain(..).for_each(|piece| together.extend_from_slice(&piece));
+            piece = together.freeze();
+        }
+        self.ready_bytes -= piece.len();
+        self.flows = true;
+        Some(piece)
     }
 
     /// The upstream has ended well.
@@ -217,7 +259,7 @@ impl DownstreamBody {
         match &self.events {
             Some((dialect, tail)) => {
                 let event = ending(*dialect, tail, error);
-                self.ready.push_back(Bytes::from(event));
+                self.make_ready(Bytes::from(event));
                 self.state = State::Ended;
             }
             None => self.state = State::Cutting,
@@ -246,6 +288,13 @@ impl DownstreamBody {
     }
 }
 
+fn tail_for(dialect: Dialect) -> SseTail {
+    match dialect {
+        Dialect::OpenAiResponses => SseTail::numbered(),
+        _ => SseTail::default(),
+    }
+}
+
 /// The event that ends a broken stream. What was left open is closed first: a line that has begun
 /// cannot be taken back, but the client must not read our event as its end.
 fn ending(dialect: Dialect, tail: &SseTail, error: &GatewayError) -> String {
@@ -271,7 +320,7 @@ impl MessageBody for DownstreamBody {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
         loop {
-            if let Some(piece) = this.ready.pop_front() {
+            if let Some(piece) = this.take_ready() {
                 return Poll::Ready(Some(Ok(piece)));
             }
             match this.state {
@@ -311,10 +360,16 @@ impl MessageBody for DownstreamBody {
                     this.break_off(&error, &broke.to_string());
                 }
                 Poll::Ready(None) => this.finish(),
+                Poll::Pending if this.ready_bytes > 0 => {
+                    return Poll::Ready(this.take_any().map(Ok));
+                }
                 Poll::Pending if this.poll_drain_is_over(cx) => {
                     this.break_off(&GatewayError::Draining, "drain time is up");
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    this.flows = false;
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -1,22 +1,36 @@
 //! Is it clear where the request ends, and is its head of a size we hold?
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 
 use crate::error::GatewayError;
+use crate::headers::{asks_for_websocket, is_handshake};
 
 /// Refuses a request that two servers could read as two different requests.
 ///
 /// SECURITY: a body whose end is told twice (`Content-Length` and `Transfer-Encoding`) is how
-/// requests are smuggled past a gateway (RFC 9112, section 6.1). actix refuses the malformed kinds;
-/// this one it would resolve in silence.
-pub(super) fn require_unambiguous(fields: &HeaderMap) -> Result<(), GatewayError> {
-    if fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH)
+/// requests are smuggled past a gateway (RFC 9112, section 6.1). actix refuses the malformed kinds
+/// and this one too. Two it reads in a way of its own: behind `CONNECT`, and behind any request
+/// with `Upgrade: websocket`, all that follows is its body to it, whatever its method and its
+/// `Content-Length` say. A tunnel to anywhere is not ours to open, and the second is allowed to a
+/// handshake only, which has no body (RFC 6455, section 4.1).
+pub(super) fn require_unambiguous(method: &Method, fields: &HeaderMap) -> Result<(), GatewayError> {
+    let is_chunked = fields.contains_key(header::TRANSFER_ENCODING);
+    let length = fields.get(header::CONTENT_LENGTH);
+    let why = if is_chunked && length.is_some() {
+        "it has both Content-Length and Transfer-Encoding"
+    } else if *method == Method::CONNECT {
+        "CONNECT opens no tunnel here"
+    } else if asks_for_websocket(fields) && !is_handshake(method, fields) {
+        "it asks for a WebSocket and is not a handshake"
+    } else if asks_for_websocket(fields)
+        && (is_chunked || length.is_some_and(|length| length.as_bytes() != b"0"))
     {
-        return Err(GatewayError::AmbiguousRequest(
-            "it has both Content-Length and Transfer-Encoding",
-        ));
-    }
-    Ok(())
+        "a WebSocket handshake has no body"
+    } else {
+        return Ok(());
+    };
+    Err(GatewayError::AmbiguousRequest(why))
 }
 
 /// Refuses a head over the limit. actix itself holds heads up to 128 KiB.
@@ -45,13 +59,31 @@ mod tests {
     }
 
     #[test]
-    fn a_body_whose_end_is_told_twice_is_refused() {
-        let length = ("content-length", "5");
-        let chunked = ("transfer-encoding", "chunked");
-
-        assert!(require_unambiguous(&map(&[length])).is_ok());
-        assert!(require_unambiguous(&map(&[chunked])).is_ok());
-        assert!(require_unambiguous(&map(&[chunked, length])).is_err());
+    fn a_request_that_could_end_in_two_places_is_refused() {
+        const LENGTH: (&str, &str) = ("content-length", "5");
+        const EMPTY: (&str, &str) = ("content-length", "0");
+        const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
+        const UPGRADE: (&str, &str) = ("upgrade", "WebSocket");
+        const OPTION: (&str, &str) = ("connection", "keep-alive, Upgrade");
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases: &[(Method, &[(&'static str, &'static str)], bool, &str)] = &[
+            (Method::POST,    &[LENGTH],                   true,  "told once"),
+            (Method::POST,    &[CHUNKED],                  true,  "told once"),
+            (Method::POST,    &[CHUNKED, LENGTH],          false, "told twice"),
+            (Method::GET,     &[],                         true,  "no body"),
+            (Method::CONNECT, &[],                         false, "what follows is a tunnel"),
+            (Method::GET,     &[UPGRADE, OPTION],          true,  "a handshake"),
+            (Method::GET,     &[UPGRADE, OPTION, EMPTY],   true,  "no body, said aloud"),
+            (Method::GET,     &[UPGRADE, OPTION, LENGTH],  false, "body or frames?"),
+            (Method::GET,     &[UPGRADE, OPTION, CHUNKED], false, "body or frames?"),
+            (Method::GET,     &[UPGRADE],                  false, "half a handshake"),
+            (Method::POST,    &[UPGRADE, OPTION],          false, "half a handshake"),
+            (Method::POST,    &[("upgrade", "h2c"), OPTION, LENGTH], true, "not spoken here"),
+        ];
+        for (method, fields, passes, why) in cases {
+            let outcome = require_unambiguous(method, &map(fields));
+            assert_eq!(outcome.is_ok(), *passes, "{method} {fields:?}: {why}");
+        }
     }
 
     #[test]

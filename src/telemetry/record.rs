@@ -13,7 +13,9 @@ use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tracing_actix_web::RequestId;
+use uuid::Uuid;
 
+use super::line::RequestLine;
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName};
 
 /// Who answered a model call, and so who pays. Clients read it in `x-ampgate-route`.
@@ -52,7 +54,7 @@ pub struct RequestRecord {
     route: Cell<Option<Route>>,
     status: Cell<u16>,
     failure: Cell<Option<&'static str>>,
-    first_byte_ms: Cell<Option<u128>>,
+    first_byte_ms: Cell<Option<u64>>,
     bytes: Cell<u64>,
     complete: Cell<bool>,
 }
@@ -140,9 +142,13 @@ impl RequestRecord {
 
     fn body_passes(&self, length: usize) {
         if self.first_byte_ms.get().is_none() {
-            self.first_byte_ms.set(Some(self.started.elapsed().as_millis()));
+            self.first_byte_ms.set(Some(self.age_ms()));
         }
         self.add_bytes(length as u64);
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn log(&self) {
@@ -152,22 +158,23 @@ impl RequestRecord {
             (None, true) => "complete",
             (None, false) => "client_left",
         };
-        tracing::info!(
-            request.id = %self.id,
-            route = self.door.get(),
-            client.name = self.client.get().map(ClientId::as_str),
-            upstream.name = self.provider.borrow().as_ref().map(ProviderName::as_str),
-            credential = self.credential.borrow().as_ref().map(CredentialId::as_str),
-            attempts = Some(self.attempts.get()).filter(|count| *count > 1),
-            model = self.model.get().map(ModelName::as_str),
-            paid_by = self.route.get().map(Route::as_str),
-            status = self.status.get(),
-            bytes = self.bytes.get(),
-            first_byte_ms = self.first_byte_ms.get().map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
-            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        let (provider, credential) = (self.provider.borrow(), self.credential.borrow());
+        RequestLine {
+            id: &self.id,
+            route: self.door.get(),
+            client: self.client.get().map(ClientId::as_str),
+            upstream: provider.as_ref().map(ProviderName::as_str),
+            credential: credential.as_ref().map(CredentialId::as_str),
+            attempts: Some(self.attempts.get()).filter(|count| *count > 1),
+            model: self.model.get().map(ModelName::as_str),
+            paid_by: self.route.get().map(Route::as_str),
+            status: self.status.get(),
+            bytes: self.bytes.get(),
+            first_byte_ms: self.first_byte_ms.get(),
+            duration_ms: self.age_ms(),
             outcome,
-            "request"
-        );
+        }
+        .tell();
     }
 }
 
@@ -181,12 +188,17 @@ impl Drop for LogOnDrop {
     }
 }
 
+fn text_of(id: &RequestId) -> String {
+    // Straight into a string, without the formatter's detours.
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
+}
+
 /// Gives each request its record, and logs it when the body has ended.
 pub async fn record_request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+    let id = request.extensions().get::<RequestId>().map(text_of);
     let record = Rc::new(RequestRecord::new(id.unwrap_or_default()));
     request.extensions_mut().insert(record.clone());
     let log = LogOnDrop(record);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
@@ -17,6 +18,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
 type Lines = Box<dyn Layer<Filtered> + Send + Sync>;
 
+/// Whether the log, which is one for the process, is JSON now.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether lines are JSON, so that one may be written as such without tracing.
+pub(super) fn lines_are_json() -> bool {
+    JSON.load(Ordering::Relaxed) // nothing else hangs on it
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogStyle {
@@ -24,6 +33,16 @@ pub enum LogStyle {
     Auto,
     Human,
     Json,
+}
+
+impl LogStyle {
+    fn is_json(self) -> bool {
+        match self {
+            Self::Human => false,
+            Self::Json => true,
+            Self::Auto => !std::io::stderr().is_terminal(),
+        }
+    }
 }
 
 /// Changes a running log.
@@ -39,6 +58,7 @@ impl LogControl {
         // An error says that the log is gone, and there is nowhere to tell.
         let _ = self.filter.reload(filter(level));
         let _ = self.lines.reload(lines(style));
+        JSON.store(style.is_json(), Ordering::Relaxed);
     }
 }
 
@@ -47,6 +67,7 @@ pub fn init(style: LogStyle, level: &str) -> Result<LogControl, TryInitError> {
     let (filter_layer, filter) = reload::Layer::new(filter(level));
     let (lines_layer, lines) = reload::Layer::new(lines(style));
     tracing_subscriber::registry().with(filter_layer).with(lines_layer).try_init()?;
+    JSON.store(style.is_json(), Ordering::Relaxed);
     Ok(LogControl { filter, lines })
 }
 
@@ -57,30 +78,24 @@ fn filter(level: &str) -> EnvFilter {
 }
 
 fn lines(style: LogStyle) -> Lines {
-    let is_terminal = std::io::stderr().is_terminal();
-    let human = match style {
-        LogStyle::Human => true,
-        LogStyle::Json => false,
-        LogStyle::Auto => is_terminal,
-    };
     let writer = BoxMakeWriter::new(std::io::stderr);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
-    if !human {
+    if style.is_json() {
         return layer.json().event_format(JsonLines::new()).boxed();
     }
     let layer = layer.with_target(false);
     // A file shows colours as rubbish.
-    if is_terminal { layer.boxed() } else { layer.with_ansi(false).boxed() }
+    if std::io::stderr().is_terminal() { layer.boxed() } else { layer.with_ansi(false).boxed() }
 }
 
 /// A JSON object for each event.
-struct JsonLines {
+pub(super) struct JsonLines {
     with_spans: Format<Json>,
     without: Format<Json>,
 }
 
 impl JsonLines {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let format = || {
             let format = tracing_subscriber::fmt::format().with_target(false).json();
             format.flatten_event(true).with_current_span(false)

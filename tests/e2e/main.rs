@@ -29,6 +29,7 @@ mod models;
 mod pool;
 mod relay;
 mod reload;
+mod smuggling;
 mod support;
 mod thinking;
 mod tls;

@@ -332,6 +332,40 @@ async fn an_event_reaches_the_client_before_the_next_is_sent() {
 }
 
 #[actix_web::test]
+async fn events_that_come_at_once_go_on_together_and_whole() {
+    const EVENTS: usize = 40;
+    let events: Vec<String> =
+        (10..10 + EVENTS).map(|number| format!("data: {number}\n\n")).collect();
+    let sent = events.concat();
+    let upstream = StubUpstream::answering(move |mut conversation| {
+        let events = events.clone();
+        async move {
+            let mut answer = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+             transfer-encoding: chunked\r\n\r\n"
+                .to_owned();
+            for event in &events {
+                answer.push_str(&format!("{:x}\r\n{event}\r\n", event.len()));
+            }
+            conversation.say(answer + "0\r\n\r\n").await;
+            Some(conversation)
+        }
+    })
+    .await;
+    let gateway = TestGateway::relaying_to(&upstream.origin).await;
+    let mut client = gateway.connect().await;
+
+    client.send("GET", "/api/events", &[KEY], b"").await;
+
+    client.head().await;
+    let mut chunks = Vec::new();
+    while let Some(chunk) = client.chunk().await.unwrap() {
+        chunks.push(String::from_utf8(chunk).unwrap());
+    }
+    assert_eq!(chunks.concat(), sent);
+    assert!(chunks.len() < EVENTS / 2, "{} chunks", chunks.len());
+}
+
+#[actix_web::test]
 async fn the_head_of_a_stream_does_not_wait_for_its_first_event() {
     let gate = Rc::new(Notify::new());
     let opens = gate.clone();

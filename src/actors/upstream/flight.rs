@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix_http::error::ParseError;
 use actix_web::HttpMessage as _;
 use actix_web::http::header::HeaderMap;
-use actix_web::http::uri::PathAndQuery;
-use actix_web::http::{Method, Uri};
+use actix_web::http::uri::{PathAndQuery, Scheme};
+use actix_web::http::{Method, StatusCode, Uri};
+use awc::FrozenClientRequest;
 use awc::error::{ConnectError, SendRequestError};
 use tokio::time::{Instant, sleep_until};
 
@@ -16,6 +17,7 @@ use super::limit::Permit;
 use super::outgoing::{BodyFault, Progress, RequestBody};
 use super::socket::Unreached;
 use super::transport::{PoolTransport, Protocol, Transport, Unconnected, noting_fresh_connections};
+use super::wire::HeadCutShort;
 use super::{Timeouts, UpstreamFailure};
 use crate::config::Proxy;
 use crate::error::GatewayError;
@@ -89,25 +91,37 @@ impl Clients {
 /// Sends a request and waits for the head of the answer.
 pub(super) async fn fly(
     clients: Rc<Clients>,
-    request: OutgoingRequest,
+    mut request: OutgoingRequest,
     timeouts: Timeouts,
     permit: Permit,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
+    let fields = std::mem::take(&mut request.fields);
     let body = request.body.clone();
     let watch = first_byte_overdue(&body, request.first_byte_timeout, timeouts.idle);
     let response = tokio::select! {
         biased;
-        response = send_and_retry(&clients, &request) => response,
+        response = send_and_retry(&clients, &request, fields) => response,
         overdue = watch => Err(overdue.into_failure(&request.provider)),
     }?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Passed on, it would make the client's next request the bytes of a tunnel that is none.
+        let provider = request.provider;
+        let cause = "it switched protocols, unasked".to_owned();
+        return Err(UpstreamFailure { error: GatewayError::UpstreamGarbled { provider }, cause });
+    }
     Ok(accept(response, timeouts.idle, permit))
 }
 
 fn accept(mut response: awc::ClientResponse, idle: Duration, permit: Permit) -> UpstreamResponse {
     let payload = response.take_payload();
-    let fields = response.headers().clone();
-    let body = UpstreamBody::new(payload, &fields, response.version(), idle, permit);
-    UpstreamResponse { status: response.status(), fields, body }
+    let (status, version) = (response.status(), response.version());
+    let mut fields = HeaderMap::new();
+    let _empty = response.map_body(|head, body| {
+        fields = std::mem::take(&mut head.headers);
+        body
+    });
+    let body = UpstreamBody::new(payload, &fields, version, idle, permit);
+    UpstreamResponse { status, fields, body }
 }
 
 /// Sends a request, and sends it again when it met a pooled connection that was stale.
@@ -118,6 +132,7 @@ fn accept(mut response: awc::ClientResponse, idle: Duration, permit: Permit) -> 
 async fn send_and_retry(
     clients: &Clients,
     request: &OutgoingRequest,
+    fields: HeaderMap,
 ) -> Result<awc::ClientResponse, UpstreamFailure> {
     let protocol = clients
         .transport
@@ -128,28 +143,33 @@ async fn send_and_retry(
         (Protocol::Http2, Some(http2)) => http2,
         _ => &clients.http1,
     };
-    let (outcome, was_fresh) =
-        noting_fresh_connections(send(&pools.pooled, request, protocol)).await;
-    let outcome = match outcome {
+    let fails = |error: SendRequestError| failure(&error, request);
+    let head = head(&pools.pooled, request, fields, protocol).map_err(fails)?;
+    let (outcome, was_fresh) = noting_fresh_connections(head.send_body(request.body.clone())).await;
+    match outcome {
         Err(error)
             if !was_fresh && is_broken_connection(&error) && request.body.can_be_sent_again() =>
         {
             tracing::debug!(upstream.name = %request.provider, "pooled connection was stale");
-            send(&pools.fresh, request, protocol).await
+            let fields = head.headers().clone();
+            let head = self::head(&pools.fresh, request, fields, protocol).map_err(fails)?;
+            head.send_body(request.body.clone()).await.map_err(fails)
         }
-        outcome => outcome,
-    };
-    outcome.map_err(|error| failure(&error, request))
+        outcome => outcome.map_err(fails),
+    }
 }
 
-async fn send(
+/// The head of a request, for one of awc's pools. Frozen, so that it survives its sending: a second
+/// one costs a copy of the fields, and only then.
+fn head(
     client: &awc::Client,
     request: &OutgoingRequest,
+    fields: HeaderMap,
     protocol: Protocol,
-) -> Result<awc::ClientResponse, SendRequestError> {
+) -> Result<FrozenClientRequest, SendRequestError> {
     // The scheme chooses awc's pool and, in HTTP/2, `:scheme`; whether the connection is encrypted
     // is the transport's business alone.
-    let scheme = if protocol == Protocol::Http2 { "https" } else { "http" };
+    let scheme = if protocol == Protocol::Http2 { Scheme::HTTPS } else { Scheme::HTTP };
     let uri = Uri::builder()
         .scheme(scheme)
         .authority(request.origin.authority())
@@ -157,16 +177,16 @@ async fn send(
         .build()?;
     // Without this awc asks for `identity` where the client did not say what it can read.
     let mut outgoing = client.request(request.method.clone(), uri).no_decompress();
-    *outgoing.headers_mut() = request.fields.clone();
-    outgoing.send_body(request.body.clone()).await
+    *outgoing.headers_mut() = fields;
+    Ok(outgoing.freeze()?)
 }
 
 /// Whether an error means that the connection died, rather than that the request is at fault.
 fn is_broken_connection(error: &SendRequestError) -> bool {
     match error {
+        SendRequestError::Response(ParseError::Io(cause)) => !HeadCutShort::is_cause_of(cause),
         SendRequestError::Send(_)
-        | SendRequestError::Connect(ConnectError::Disconnected | ConnectError::Io(_))
-        | SendRequestError::Response(ParseError::Io(_)) => true,
+        | SendRequestError::Connect(ConnectError::Disconnected | ConnectError::Io(_)) => true,
         SendRequestError::H2(error) => error.is_io() || error.is_go_away(),
         _ => false,
     }

@@ -12,6 +12,10 @@ use bytes::Bytes;
 use futures::Stream as _;
 use tokio::time::Instant;
 
+/// The most of a buffered body that is handed to awc at once. awc copies what it is handed into the
+/// connection's write buffer, which grows to hold it and stays so for as long as the answer streams.
+const PIECE: usize = 32 * 1024;
+
 /// What went wrong on the client's side while its body was being sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
@@ -155,9 +159,30 @@ impl MessageBody for RequestBody {
             Self::None => Poll::Ready(None),
             Self::Buffered(pieces) => {
                 let next = pieces.iter_mut().find(|piece| !piece.is_empty());
-                Poll::Ready(next.map(|piece| Ok(std::mem::take(piece))))
+                Poll::Ready(next.map(|piece| Ok(piece.split_to(piece.len().min(PIECE)))))
             }
             Self::Streamed(body) => body.poll_piece(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_large_body_goes_out_in_small_pieces_and_whole() {
+        let parts = [vec![b'a'; 2 * PIECE + 1], Vec::new(), vec![b'b'; PIECE]].map(Bytes::from);
+        let mut body = RequestBody::Buffered(parts.clone());
+        let (mut sizes, mut sent) = (Vec::new(), Vec::new());
+
+        while let Some(piece) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+            let piece = piece.unwrap();
+            sizes.push(piece.len());
+            sent.extend_from_slice(&piece);
+        }
+
+        assert_eq!(sizes, [PIECE, PIECE, 1, PIECE]);
+        assert_eq!(sent, parts.concat());
     }
 }

@@ -1,5 +1,8 @@
 //! One connection to an upstream, and what awc's HTTP/1.1 codec must be told about it.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,12 +10,13 @@ use std::task::{Context, Poll, ready};
 use actix_rt::net::{ActixStream, Ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
-use super::answer_head::{Beginning, look_at, lower_version};
+use super::answer_head::{Beginning, look_at, lower_version, spoil, whole_length};
 use super::socket::Socket;
 
-/// As much as awc reads at once.
-const READ_BYTES: usize = 8 * 1024;
+/// Room for the rest of a head that did not come in one piece.
+const MORE_OF_A_HEAD_BYTES: usize = 4 * 1024;
 
 /// The upstream closed the connection in the orderly way.
 ///
@@ -30,6 +34,24 @@ impl ClosedByUpstream {
     }
 }
 
+/// The upstream closed the connection within the head of an answer: it has begun to answer, so the
+/// request must not be sent again.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream closed the connection within a head")]
+pub struct HeadCutShort;
+
+impl HeadCutShort {
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
+/// An answer was longer than its head said. What else is to come on this connection is anybody's
+/// guess, and must not become the answer to the next request.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream said more than its answer")]
+struct Overrun;
+
 /// The longest head that is put together from several reads; actix-http refuses longer ones itself.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
 
@@ -45,10 +67,54 @@ pub struct Wire {
 /// read begins the next one.
 #[derive(Debug)]
 enum Exchange {
-    /// A request is going out; the next bytes in are the head of its answer.
+    /// A request is going out; the next bytes in are the head of its answer. `held` has what came of
+    /// it so far, if it did not come whole.
     Asking { to_head: bool, held: BytesMut },
     /// The head has passed; what `held` still has goes first.
-    Answering { held: BytesMut },
+    Answering { held: BytesMut, extent: Extent },
+}
+
+/// How much of an answer is still to come, as far as it can be known without reading the chunks.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    Bytes(u64),
+    /// A chunked body; how the last bytes of it looked. One that ends otherwise than with a blank
+    /// line has something behind its end.
+    Chunked([u8; 4]),
+    Overrun,
+}
+
+impl Extent {
+    fn of(held: &[u8], to_head: bool) -> Self {
+        whole_length(held, to_head).map_or(Self::Chunked([0; 4]), Self::Bytes)
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Bytes(left) => {
+                let rest = left.checked_sub(bytes.len() as u64);
+                *self = rest.map_or(Self::Overrun, Self::Bytes);
+            }
+            Self::Chunked(tail) => {
+                if let Some(last) = bytes.last_chunk() {
+                    *tail = *last;
+                } else {
+                    tail.rotate_left(bytes.len());
+                    tail[4 - bytes.len()..].copy_from_slice(bytes);
+                }
+            }
+            Self::Overrun => {}
+        }
+    }
+
+    /// Whether another request may go out behind this answer.
+    fn is_at_an_end(self) -> bool {
+        match self {
+            Self::Bytes(left) => left == 0,
+            Self::Chunked(tail) => tail == *b"\r\n\r\n",
+            Self::Overrun => false,
+        }
+    }
 }
 
 impl Wire {
@@ -64,18 +130,25 @@ impl Wire {
         self
     }
 
-    /// Notes that a request begins, if one does.
-    fn note_request(&mut self, written: &[u8]) {
+    /// Notes that a request begins, if one does. It does not behind an answer with another end than
+    /// it declared.
+    fn note_request(&mut self, written: &[u8]) -> io::Result<()> {
         if let Some(state @ Exchange::Answering { .. }) = &mut self.exchange {
+            if let Exchange::Answering { extent, .. } = state
+                && !extent.is_at_an_end()
+            {
+                return Err(io::Error::other(Overrun));
+            }
             let to_head = written.starts_with(b"HEAD ");
             *state = Exchange::Asking { to_head, held: BytesMut::new() };
         }
+        Ok(())
     }
 }
 
 impl Exchange {
     fn idle() -> Self {
-        Self::Answering { held: BytesMut::new() }
+        Self::Answering { held: BytesMut::new(), extent: Extent::Bytes(0) }
     }
 }
 
@@ -90,10 +163,32 @@ impl Socket {
         let wanted = buf.remaining() > 0;
         ready!(Pin::new(self).poll_read(cx, buf))?;
         if wanted && buf.filled().len() == before {
-            let ended = io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream);
-            return Poll::Ready(Err(ended));
+            return Poll::Ready(Err(closed()));
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads the beginning of an answer to where it is wanted, and tells how much of the answer is still
+    /// to come when the codec can have it as it is there: nearly always, for a head nearly always comes
+    /// whole, and then nothing is copied.
+    fn poll_whole_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        to_head: bool,
+    ) -> Poll<io::Result<Option<Extent>>> {
+        let before = buf.filled().len();
+        ready!(self.poll_read_some(cx, buf))?;
+        let received = &mut buf.filled_mut()[before..];
+        let mut extent = Extent::of(received, to_head);
+        match look_at(received, to_head) {
+            Beginning::Framed => {}
+            Beginning::EndsWithConnection => lower_version(received),
+            Beginning::Ambiguous => spoil(received),
+            Beginning::Interim(_) | Beginning::Incomplete => return Poll::Ready(Ok(None)),
+        }
+        extent.pass(received);
+        Poll::Ready(Ok(Some(extent)))
     }
 
     /// Reads until `held` begins with the whole head of an answer, interim answers left out.
@@ -110,19 +205,35 @@ impl Socket {
                     lower_version(held);
                     return Poll::Ready(Ok(()));
                 }
+                Beginning::Ambiguous => {
+                    spoil(held);
+                    return Poll::Ready(Ok(()));
+                }
                 Beginning::Framed => return Poll::Ready(Ok(())),
                 Beginning::Incomplete if held.len() > MAX_HEAD_BYTES => {
                     return Poll::Ready(Ok(()));
                 }
                 Beginning::Incomplete => {
-                    let mut room = [0; READ_BYTES];
-                    let mut read = ReadBuf::new(&mut room);
-                    ready!(self.poll_read_some(cx, &mut read))?;
-                    held.extend_from_slice(read.filled());
+                    held.reserve(MORE_OF_A_HEAD_BYTES);
+                    let has_begun = !held.is_empty();
+                    match ready!(poll_read_buf(Pin::new(&mut *self), cx, held)) {
+                        Ok(1..) => {}
+                        Ok(0) | Err(_) if has_begun => {
+                            let cut = io::Error::new(io::ErrorKind::UnexpectedEof, HeadCutShort);
+                            return Poll::Ready(Err(cut));
+                        }
+                        Ok(_) => return Poll::Ready(Err(closed())),
+                        Err(error) => return Poll::Ready(Err(error)),
+                    }
                 }
             }
         }
     }
+}
+
+/// The end of a connection, as the reader of a body is told of it.
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, ClosedByUpstream)
 }
 
 impl AsyncRead for Wire {
@@ -134,20 +245,37 @@ impl AsyncRead for Wire {
         let Self { socket, exchange } = self.get_mut();
         let Some(state) = exchange else { return Pin::new(socket).poll_read(cx, buf) };
         if let Exchange::Asking { to_head, held } = state {
+            if held.is_empty() {
+                let before = buf.filled().len();
+                if let Some(extent) = ready!(socket.poll_whole_head(cx, buf, *to_head))? {
+                    *state = Exchange::Answering { held: BytesMut::new(), extent };
+                    return Poll::Ready(Ok(()));
+                }
+                held.extend_from_slice(&buf.filled()[before..]);
+                buf.set_filled(before);
+            }
             ready!(socket.poll_hold_head(cx, held, *to_head))?;
-            *state = Exchange::Answering { held: std::mem::take(held) };
+            let extent = Extent::of(held, *to_head);
+            *state = Exchange::Answering { held: std::mem::take(held), extent };
         }
+        let before = buf.filled().len();
         match state {
-            Exchange::Answering { held } if !held.is_empty() => {
+            Exchange::Answering { extent: Extent::Overrun, .. } => {
+                return Poll::Ready(Err(io::Error::other(Overrun)));
+            }
+            Exchange::Answering { held, .. } if !held.is_empty() => {
                 let length = held.len().min(buf.remaining());
                 buf.put_slice(&held.split_to(length));
                 if held.is_empty() {
                     *held = BytesMut::new(); // gives the head's memory back
                 }
-                Poll::Ready(Ok(()))
             }
-            _ => socket.poll_read_some(cx, buf),
+            _ => ready!(socket.poll_read_some(cx, buf))?,
         }
+        if let Exchange::Answering { extent, .. } = state {
+            extent.pass(&buf.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -158,7 +286,7 @@ impl AsyncWrite for Wire {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.note_request(buf);
+        this.note_request(buf)?;
         Pin::new(&mut this.socket).poll_write(cx, buf)
     }
 
@@ -177,7 +305,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if let Some(first) = bufs.first() {
-            this.note_request(first);
+            this.note_request(first)?;
         }
         Pin::new(&mut this.socket).poll_write_vectored(cx, bufs)
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use actix_web::HttpResponse;
-use actix_web::body::BodySize;
+use actix_web::body::{BodySize, BoxBody};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::{Bytes, BytesMut};
 
@@ -56,7 +56,7 @@ pub async fn from_upstream(
     match told {
         Ok(body) => {
             downstream.insert(header::CONTENT_TYPE, content_type(&translation));
-            Ok(response(answer.response.status, downstream).body(body))
+            Ok(response(answer.response.status, downstream).set_body(BoxBody::new(body)))
         }
         Err(NoAnswer::Failed(failure)) => {
             answering.record.fails_with("upstream_failed");
@@ -64,7 +64,7 @@ pub async fn from_upstream(
             let client = translation.client;
             let body = error_body(client, failure.status, &failure.code, &failure.message, id);
             downstream.insert(header::CONTENT_TYPE, JSON);
-            Ok(response(failure.status, downstream).body(body))
+            Ok(response(failure.status, downstream).set_body(BoxBody::new(body)))
         }
         Err(unreadable @ NoAnswer::Unreadable(_)) => Err(UpstreamFailure {
             error: GatewayError::UpstreamUnreadable { provider: provider(&answering) },
@@ -123,7 +123,7 @@ fn stream(
         answering.drain,
         answering.breaks,
     );
-    response(status, downstream).body(body)
+    response(status, downstream).set_body(BoxBody::new(body))
 }
 
 fn as_stream(translation: &Translation, body: &[u8]) -> Result<Bytes, Unreadable> {
@@ -184,5 +184,5 @@ async fn error(
     }
     let told = translate_error(translation.client, status, &body, answering.record.id());
     downstream.insert(header::CONTENT_TYPE, JSON);
-    response(status, downstream).body(told)
+    response(status, downstream).set_body(BoxBody::new(told))
 }

@@ -1,6 +1,7 @@
 //! A count of tokens for a client, by a provider that speaks another dialect, or by estimate.
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
@@ -42,7 +43,8 @@ pub async fn count(
         estimate_tokens(request)
     });
     downstream.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response(StatusCode::OK, downstream).body(write_count(call.dialect, tokens)))
+    let body = BoxBody::new(write_count(call.dialect, tokens));
+    Ok(response(StatusCode::OK, downstream).set_body(body))
 }
 
 async fn ask(plan: &LocalPlan, call: &Call<'_>, written: Written) -> Option<u64> {
