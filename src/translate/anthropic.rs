@@ -24,6 +24,8 @@
 mod read_answer;
 mod read_request;
 mod read_stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod write_answer;
 mod write_request;
