@@ -12,60 +12,38 @@
 //! | `request_wire`  | the members of a request                                 |
 //! | `read_request`  | a client's request; `messages` its turns, `content` what they hold |
 //! | `write_request` | an upstream's request; `write_messages` its turns, `schema` its functions |
+//! | `chunk`         | a piece of an answer, which a whole answer is one of; `failure` an error |
+//! | `read_answer`   | an upstream's answer, whole or a stream                  |
+//! | `answer_wire`   | the members of an answer                                 |
+//! | `write_answer`  | a client's answer, whole or a stream                     |
 //!
 //! The legacy Completions API (`prompt`), whose clients share this dialect's errors, is not
 //! translated.
 
+mod answer_wire;
+mod chunk;
 mod content;
+mod failure;
 mod media;
 mod messages;
+mod read_answer;
 mod read_request;
 mod request_wire;
 mod schema;
 #[cfg(test)]
+mod tests_answer;
+#[cfg(test)]
 mod tests_read;
+#[cfg(test)]
+mod tests_stream;
 #[cfg(test)]
 mod tests_write;
 mod wire;
+mod write_answer;
 mod write_messages;
 mod write_request;
 
+pub(super) use read_answer::{StreamReader, read_answer};
 pub(super) use read_request::read_request;
+pub(super) use write_answer::{StreamWriter, write_answer};
 pub(super) use write_request::write_request;
-
-use bytes::BytesMut;
-
-use super::event::{Answer, Envelope, Event, Step};
-use super::frames::Frame;
-use super::stream::{ReadStream, WriteStream};
-use super::typed::Unreadable;
-
-pub(super) fn read_answer(
-    _body: &[u8],
-    _tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Unreadable> {
-    Err(Unreadable("not yet".to_owned()))
-}
-
-pub(super) fn write_answer(_answer: &Answer, _envelope: &Envelope) -> Vec<u8> {
-    Vec::new()
-}
-
-#[derive(Default)]
-pub(super) struct StreamReader;
-
-impl ReadStream for StreamReader {
-    fn read(&mut self, _frame: Frame<'_>, _tell: &mut dyn FnMut(Event<'_>)) {}
-}
-
-pub(super) struct StreamWriter;
-
-impl StreamWriter {
-    pub fn new(_envelope: Envelope) -> Self {
-        Self
-    }
-}
-
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _step: &Step<'_>, _out: &mut BytesMut) {}
-}
