@@ -39,9 +39,7 @@ const RESPONSES_COUNTS: [&str; 8] = [
 pub fn write_count_request(request: &Request, upstream: Dialect, model: &str) -> Option<Written> {
     let mut written = write_request(request, upstream, model);
     written.body = match upstream {
-        Dialect::Anthropic => {
-            keep_members(&written.body, |key| ANTHROPIC_COUNTS.contains(&key))
-        }
+        Dialect::Anthropic => keep_members(&written.body, |key| ANTHROPIC_COUNTS.contains(&key)),
         Dialect::OpenAiResponses => {
             keep_members(&written.body, |key| RESPONSES_COUNTS.contains(&key))
         }
