@@ -30,6 +30,7 @@ const R06: &[u8] =
     include_bytes!("../../../tests/fixtures/openai-responses/r06-incomplete.stream.sse");
 const R07: &[u8] =
     include_bytes!("../../../tests/fixtures/openai-responses/r07-error-event.stream.sse");
+const R08: &str = include_str!("../../../tests/fixtures/openai-responses/r08-websocket.jsonl");
 const CODEX: &[u8] =
     include_bytes!("../../../tests/fixtures/openai-responses/r10-codex.request.json");
 

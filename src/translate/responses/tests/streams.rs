@@ -17,6 +17,29 @@ fn events_are_the_same_at_any_cut() {
 }
 
 #[test]
+fn frames_of_a_websocket_are_requests_and_events_too() {
+    let frames = R08.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let (client, server): (Vec<_>, Vec<_>) = frames.partition(|frame| frame["dir"] == "client");
+    let read: Vec<String> = client
+        .iter()
+        .map(|frame| match read_request(frame["frame"].to_string().as_bytes()) {
+            Ok(request) => sketch(&request.turns),
+            Err(why) => why.0.split(':').next().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    let first = "System: \"You are a coding agent.\"\nUser: \"Weather in Paris?\"";
+    assert_eq!(read, [first, "previous_response_id", "previous_response_id"]);
+
+    let frames: Vec<String> = server.iter().map(|frame| frame["frame"].to_string()).collect();
+    let end = frames.iter().position(|frame| frame.contains("response.completed")).unwrap();
+    let answer = stream_of(frames[..=end].iter().map(String::as_str));
+    let answer = collected(|tell| read_stream(&[answer.as_bytes()], tell));
+    assert_eq!((answer.blocks.len(), answer.stop), (1, StopReason::ToolUse));
+    let failed = events_of_json(&[frames.last().unwrap()]).remove(0);
+    assert!(failed.contains("400") && failed.contains("websocket_connection_limit"), "{failed}");
+}
+
+#[test]
 fn servers_that_tell_less_or_more_are_understood() {
     let call = r#"Call { slot: 0, id: Some("c"), name: Some("f"), input: Json }"#;
     let input = r#"CallInput { slot: 0, piece: "{\"a\":1}" }"#;
