@@ -34,3 +34,7 @@ bench:
 # Beside nginx, on a quiet machine with two cores: ten minutes, and a table.
 compare *arguments:
     benches/compare {{arguments}}
+
+# Everything at once for an hour: does anything grow? A table, and a plot in target/soak.
+soak *arguments:
+    benches/soak {{arguments}}
