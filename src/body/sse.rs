@@ -3,7 +3,7 @@
 //! When the upstream dies in mid-stream, the gateway ends the stream with an error event. To write
 //! one that the client can read, it must know whether the last event is closed, which line ends
 //! the stream uses, and for OpenAI Responses which sequence number comes next. A stream that does
-//! not break should pay nothing for it: only the ends of chunks are looked at on the way.
+//! not break should pay nothing for it: chunks are looked at from their end, which is where it stops.
 
 use bytes::Bytes;
 use memchr::{memmem, memrchr};
@@ -20,7 +20,7 @@ pub struct SseTail {
     /// The last chunk and the one before it: a chunk may hold only the end of an event.
     last: Bytes,
     before: Bytes,
-    /// What the last line end at the end of a chunk was.
+    /// What the last line end was.
     crlf: bool,
 }
 
@@ -30,14 +30,17 @@ impl SseTail {
         if chunk.is_empty() {
             return;
         }
+        // A chunk nearly always ends in a line end, so the search is over where it begins.
+        match memrchr(b'\n', chunk) {
+            None => {}
+            Some(0) => self.crlf = self.end().ends_with(b"\r"),
+            Some(at) => self.crlf = chunk[at - 1] == b'\r',
+        }
         let fresh = &chunk[chunk.len().saturating_sub(END)..];
         let kept = self.end_len.min(END - fresh.len());
         self.end.copy_within(self.end_len - kept..self.end_len, 0);
         self.end[kept..kept + fresh.len()].copy_from_slice(fresh);
         self.end_len = kept + fresh.len();
-        if let Some(crlf) = last_line_end_is_crlf(self.end()) {
-            self.crlf = crlf;
-        }
         self.before = std::mem::replace(&mut self.last, chunk.clone());
     }
 
@@ -71,7 +74,7 @@ impl SseTail {
     /// Whether lines end in CRLF, as Gemini's do.
     #[must_use]
     pub fn uses_crlf(&self) -> bool {
-        last_line_end_is_crlf(&self.last).unwrap_or(self.crlf)
+        self.crlf
     }
 
     fn end(&self) -> &[u8] {
@@ -84,14 +87,6 @@ fn without_line_end(text: &[u8]) -> Option<&[u8]> {
     match text {
         [rest @ .., b'\r', b'\n'] | [rest @ .., b'\n' | b'\r'] => Some(rest),
         _ => None,
-    }
-}
-
-fn last_line_end_is_crlf(text: &[u8]) -> Option<bool> {
-    // A LF that opens the text may belong to a CR before it, so it tells nothing.
-    match memrchr(b'\n', text)? {
-        0 => None,
-        at => Some(text[at - 1] == b'\r'),
     }
 }
 
@@ -184,6 +179,17 @@ mod tests {
         ];
         for (chunks, expected, why) in cases {
             assert_eq!(tail(chunks).uses_crlf(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_line_end_before_a_long_unfinished_line_is_not_forgotten() {
+        let cases: [(&[&str], &str); 2] = [
+            (&["data: x\r\n\r\ndata: lo", "ng"], "far from the end of its chunk"),
+            (&["data: x\r", "\ndata: long"], "cut in two"),
+        ];
+        for (chunks, why) in cases {
+            assert!(tail(chunks).uses_crlf(), "{why}");
         }
     }
 
