@@ -65,12 +65,19 @@ fn answered(pieces: &[&[u8]]) -> Answered {
 /// The status of the first head that is not interim, and what stands behind it.
 fn final_head(mut input: &[u8]) -> Option<(&[u8], &[u8])> {
     loop {
-        let end = input.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+        // Lines end in LF, with or without a CR, and may be empty in front of a head.
+        while let [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] = input {
+            input = rest;
+        }
+        let head_end = |at: &usize| matches!(&input[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]);
+        let line_end = (0..input.len()).filter(|at| input[*at] == b'\n').find(head_end)?;
+        let length = if input[line_end + 1] == b'\n' { 2 } else { 3 };
+        let behind = &input[line_end + length..];
         let status = input.get(9..12)?;
         if !status.starts_with(b"1") || status == b"101" {
-            return Some((status, &input[end..]));
+            return Some((status, behind));
         }
-        input = &input[end..];
+        input = behind;
     }
 }
 

@@ -6,9 +6,6 @@
 //! - Interim answers (100, 103) come before the answer; the codec takes the first for the answer, so
 //!   they are left out. A gateway need not pass them on (RFC 9110, section 15.2).
 
-/// The end of a head.
-const BLANK_LINE: &[u8] = b"\r\n\r\n";
-
 /// What stands at the beginning of what an upstream sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
@@ -25,13 +22,11 @@ pub(super) enum Beginning {
 /// Looks at the beginning of an answer. `to_head` says that the request's method was HEAD, whose
 /// answer has no body whatever its fields say.
 pub(super) fn look_at(received: &[u8], to_head: bool) -> Beginning {
-    let Some(end) = memchr::memmem::find(received, BLANK_LINE) else {
-        return Beginning::Incomplete;
-    };
+    let Some(end) = end_of_head(received) else { return Beginning::Incomplete };
     let head = &received[..end];
     let Some(status) = status_of(head) else { return Beginning::Framed };
     match status {
-        100 | 102..=199 => Beginning::Interim(end + BLANK_LINE.len()),
+        100 | 102..=199 => Beginning::Interim(end),
         101 | 204 | 304 => Beginning::Framed,
         _ if to_head || declares_its_length(head) => Beginning::Framed,
         _ => Beginning::EndsWithConnection,
@@ -43,6 +38,16 @@ pub(super) fn lower_version(received: &mut [u8]) {
     if let Some(line) = received.get_mut(..b"HTTP/1.1".len()) {
         line.copy_from_slice(b"HTTP/1.0");
     }
+}
+
+/// Where the first blank line ends. A bare LF ends a line, too (RFC 9112, section 2.2), as the codec
+/// has it: to wait for a CR that never comes would be to wait until the first-byte timeout.
+fn end_of_head(received: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\n', received).map(|at| at + 1).find_map(|next| match &received[next..] {
+        [b'\n', ..] => Some(next + 1),
+        [b'\r', b'\n', ..] => Some(next + 2),
+        _ => None,
+    })
 }
 
 fn status_of(head: &[u8]) -> Option<u16> {
@@ -85,6 +90,22 @@ mod tests {
         ];
         for (received, to_head, expected, why) in cases {
             assert_eq!(look_at(received.as_bytes(), to_head), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_head_whose_lines_end_in_bare_line_feeds_is_not_waited_for_any_longer() {
+        use Beginning::{EndsWithConnection, Framed, Incomplete, Interim};
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("HTTP/1.1 200 OK\nContent-Length: 2\n\nok", Framed,             "length"),
+            ("HTTP/1.1 200 OK\nServer: x\n\nok",         EndsWithConnection, "no length"),
+            ("HTTP/1.1 101 x\r\n\nframes\r\n\r\n",      Framed,             "the first blank line counts"),
+            ("HTTP/1.1 103 x\na: b\r\n\nHTTP",          Interim(22),        "mixed"),
+            ("HTTP/1.1 200 OK\n\r",                      Incomplete,         "half of a CRLF"),
+        ];
+        for (received, expected, why) in cases {
+            assert_eq!(look_at(received.as_bytes(), false), expected, "{why}");
         }
     }
 }
