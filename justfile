@@ -27,6 +27,10 @@ clients:
 count:
     benches/count
 
+# Every fuzz target for a minute, or as its arguments say; needs a C++ compiler.
+fuzz *arguments:
+    fuzz/run {{arguments}}
+
 # Times of the pieces: where to look when the count has moved.
 bench:
     cargo bench --locked --profile count --bench hot_path

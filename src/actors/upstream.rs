@@ -8,6 +8,9 @@
 
 mod answer_head;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod incoming;
 mod limit;
