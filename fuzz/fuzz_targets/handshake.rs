@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
             let (status, rest) = final_head(input).expect("a head");
             assert_eq!(status, b"101", "a tunnel without a 101");
             assert_eq!(rest, &behind[..], "bytes behind the 101 were lost or made up");
-            let passed_on = for_downstream(fields, false);
+            let passed_on = for_downstream(fields.clone(), false);
             assert!(!passed_on.contains_key("connection") && !passed_on.contains_key("upgrade"));
         }
         (
