@@ -103,7 +103,7 @@ fn upstream(fields: &HeaderMap, nominated: &[Vec<u8>], dice: &mut Dice) {
 }
 
 fn downstream(fields: &HeaderMap, nominated: &[Vec<u8>], is_management: bool) {
-    let sent = for_downstream(fields, is_management);
+    let sent = for_downstream(fields.clone(), is_management);
 
     for name in sent.keys() {
         assert!(fields.contains_key(name), "{name} came from nowhere");
@@ -119,7 +119,7 @@ fn downstream(fields: &HeaderMap, nominated: &[Vec<u8>], is_management: bool) {
             assert!(fields.get_all(name).eq(sent.get_all(name)), "{name} did not cross as it came");
         }
     }
-    assert_eq!(listed(&for_downstream(&sent, is_management)), listed(&sent));
+    assert_eq!(listed(&for_downstream(sent.clone(), is_management)), listed(&sent));
 }
 
 /// The names in `Connection`, by bytes: a list that is not all text is a list all the same.

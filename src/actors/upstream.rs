@@ -26,7 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext as _, Context, Handler, Message};
+use actix::{Actor, Addr, Context, Handler, Message};
 use futures::future::LocalBoxFuture;
 
 pub use flight::OutgoingRequest;
@@ -152,7 +152,6 @@ impl Actor for UpstreamActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-        ctx.run_interval(KEEP_ALIVE, |actor, _| actor.sweep());
     }
 }
 
@@ -180,6 +179,19 @@ impl Handler<OpenTunnel> for UpstreamActor {
     }
 }
 
+/// Asks to let go of upstreams that nobody asks any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Sweep;
+
+impl Handler<Sweep> for UpstreamActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Sweep, _: &mut Self::Context) {
+        self.sweep();
+    }
+}
+
 /// What a worker's handlers hold instead of the actor's address. Never leaves its worker.
 #[derive(Clone, Debug)]
 pub struct Upstream(Addr<UpstreamActor>);
@@ -188,7 +200,18 @@ impl Upstream {
     /// Starts the actor on the current worker's arbiter.
     #[must_use]
     pub fn start(actor: UpstreamActor) -> Self {
-        Self(actor.start())
+        let address = actor.start();
+        // From outside: an interval of the actor's own would keep it alive for ever, one more with each
+        // reload.
+        let weak = address.downgrade();
+        actix_rt::spawn(async move {
+            loop {
+                tokio::time::sleep(KEEP_ALIVE).await;
+                let Some(address) = weak.upgrade() else { return };
+                address.do_send(Sweep);
+            }
+        });
+        Self(address)
     }
 
     /// Sends a request and returns the head of the answer, the body still streaming.
@@ -238,16 +261,37 @@ mod tests {
         }
     }
 
+    fn actor() -> (UpstreamActor, Arc<UpstreamPolicy>) {
+        let long = Duration::from_secs(60);
+        let policy = Arc::new(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        });
+        (UpstreamActor::new(policy.clone()), policy)
+    }
+
+    /// Fault of a first sweep, an interval of the actor's own: each reload left an actor behind, with all
+    /// of its connections. The soak found it.
+    #[actix_web::test]
+    async fn an_actor_without_a_handle_stops() {
+        let (actor, policy) = actor();
+        let upstream = Upstream::start(actor);
+        upstream.0.send(Sweep).await.unwrap();
+        drop(upstream);
+        let gone = async {
+            while Arc::strong_count(&policy) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the actor lives on");
+    }
+
     /// Fault of the first version: a thousand connections of a burst were kept for ever, closed by the
     /// upstream long since, because awc looks at them only when it needs one.
     #[actix_web::test]
     async fn an_upstream_that_nobody_asks_any_more_is_let_go_with_its_connections() {
-        let long = Duration::from_secs(60);
-        let mut actor = UpstreamActor::new(Arc::new(UpstreamPolicy {
-            tls: UpstreamTls::load(None).unwrap(),
-            timeouts: Timeouts { connect: long, idle: long },
-            limits: ConnectionLimits::new(0),
-        }));
+        let (mut actor, _policy) = actor();
         let (busy, idle) = (to("http://busy.test"), to("http://idle.test"));
         actor.admit(&busy).unwrap();
         let (clients, permit) = actor.admit(&idle).unwrap();
