@@ -1,6 +1,6 @@
 //! JSON schema, as much of it as Google reads.
 //!
-//! `parametersJsonSchema` and `responseJsonSchema` take nearly all of it ([`stripped`]). Models before
+//! `parametersJsonSchema` and `responseJsonSchema` take nearly all of it: see `strip`. Models before
 //! 2.5 have only `parameters`, a subset of `OpenAPI` whose parser refuses the whole request for one
 //! keyword that it does not know ([`to_open_api`]):
 //!
@@ -23,6 +23,10 @@
 //! The values of `properties` are schemas under names of the client's: a property that is called
 //! like a keyword stays.
 
+mod strip;
+
+pub(super) use strip::stripped;
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -33,39 +37,6 @@ const MAX_SCHEMAS: u32 = 10_000;
 
 /// How deep schemas are followed.
 const MAX_DEPTH: u32 = 40;
-
-/// `schema` without `$schema` and `x-` keywords; the same bytes where it has none.
-pub(super) fn stripped(schema: &RawValue) -> Box<RawValue> {
-    let json = schema.get();
-    if !json.contains("\"$schema\"") && !json.contains("\"x-") {
-        return schema.to_owned();
-    }
-    match serde_json::from_str(json) {
-        Ok(value) => raw(&strip(value)),
-        Err(_) => schema.to_owned(),
-    }
-}
-
-fn strip(value: Value) -> Value {
-    let Value::Object(schema) = value else { return value };
-    let mut kept = Object::new();
-    for (keyword, value) in schema {
-        let value = match (keyword.as_str(), value) {
-            (keyword, _) if keyword == "$schema" || keyword.starts_with("x-") => continue,
-            // Names of the client's, with schemas behind them.
-            (
-                "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas",
-                Value::Object(named),
-            ) => named.into_iter().map(|(name, value)| (name, strip(value))).collect(),
-            // Values, not schemas.
-            ("enum" | "const" | "default" | "example" | "examples", value) => value,
-            (_, Value::Array(list)) => list.into_iter().map(strip).collect(),
-            (_, value) => strip(value),
-        };
-        kept.insert(keyword, value);
-    }
-    Value::Object(kept)
-}
 
 /// `json` in Google's subset; `None` for one of an object without properties, which is said by
 /// saying nothing.
