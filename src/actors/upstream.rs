@@ -8,6 +8,9 @@
 
 mod answer_head;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod incoming;
 mod limit;
@@ -34,7 +37,7 @@ pub use outgoing::{BodyFault, RequestBody, StreamedBody};
 pub use tls::{TrustError, UpstreamTls};
 pub use wire::Wire;
 
-use self::flight::Clients;
+use self::flight::{Clients, KEEP_ALIVE};
 use self::limit::ConnectionLimit;
 use self::transport::Transport;
 use super::local::Local;
@@ -104,6 +107,8 @@ pub struct UpstreamActor {
 struct Known {
     clients: Rc<Clients>,
     limit: ConnectionLimit,
+    /// Since the last sweep.
+    is_used: bool,
 }
 
 impl UpstreamActor {
@@ -112,7 +117,7 @@ impl UpstreamActor {
         Self { policy, upstreams: HashMap::new() }
     }
 
-    fn known(&mut self, request: &OutgoingRequest) -> &Known {
+    fn known(&mut self, request: &OutgoingRequest) -> &mut Known {
         // Both count references: the key costs no memory.
         let way = (request.origin.clone(), request.proxy.clone());
         self.upstreams.entry(way).or_insert_with_key(|(origin, proxy)| {
@@ -123,12 +128,19 @@ impl UpstreamActor {
             let transport =
                 Transport::new(origin.clone(), proxy.clone(), self.policy.tls.clone(), connect);
             let clients = Rc::new(Clients::new(Rc::new(transport), origin.is_tls(), connect));
-            Known { clients, limit: self.policy.limits.for_origin(origin) }
+            Known { clients, limit: self.policy.limits.for_origin(origin), is_used: true }
         })
+    }
+
+    /// Lets go of upstreams that nobody has asked since the last sweep, and so of their connections:
+    /// awc looks at the age of a pooled one only when it takes it out, which nobody does any more.
+    fn sweep(&mut self) {
+        self.upstreams.retain(|_, known| std::mem::take(&mut known.is_used));
     }
 
     fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
         let known = self.known(request);
+        known.is_used = true;
         let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
         let permit = known.limit.acquire().ok_or_else(busy)?;
         Ok((known.clients.clone(), permit))
@@ -167,6 +179,19 @@ impl Handler<OpenTunnel> for UpstreamActor {
     }
 }
 
+/// Asks to let go of upstreams that nobody asks any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Sweep;
+
+impl Handler<Sweep> for UpstreamActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Sweep, _: &mut Self::Context) {
+        self.sweep();
+    }
+}
+
 /// What a worker's handlers hold instead of the actor's address. Never leaves its worker.
 #[derive(Clone, Debug)]
 pub struct Upstream(Addr<UpstreamActor>);
@@ -175,7 +200,18 @@ impl Upstream {
     /// Starts the actor on the current worker's arbiter.
     #[must_use]
     pub fn start(actor: UpstreamActor) -> Self {
-        Self(actor.start())
+        let address = actor.start();
+        // From outside: an interval of the actor's own would keep it alive for ever, one more with each
+        // reload.
+        let weak = address.downgrade();
+        actix_rt::spawn(async move {
+            loop {
+                tokio::time::sleep(KEEP_ALIVE).await;
+                let Some(address) = weak.upgrade() else { return };
+                address.do_send(Sweep);
+            }
+        });
+        Self(address)
     }
 
     /// Sends a request and returns the head of the answer, the body still streaming.
@@ -202,4 +238,72 @@ fn admitted<T>(
 ) -> Result<T, UpstreamFailure> {
     // The actor lives as long as its worker: a closed mailbox means that the worker is going.
     Ok(reply.map_err(|_closed| GatewayError::Draining)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::HeaderMap;
+
+    use super::*;
+    use crate::types::ProviderName;
+
+    fn to(origin: &str) -> OutgoingRequest {
+        OutgoingRequest {
+            origin: Origin::split(origin).unwrap().0,
+            proxy: None,
+            provider: ProviderName::new("claude"),
+            method: Method::GET,
+            path_and_query: "/".parse().unwrap(),
+            fields: HeaderMap::new(),
+            body: RequestBody::None,
+            first_byte_timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn actor() -> (UpstreamActor, Arc<UpstreamPolicy>) {
+        let long = Duration::from_secs(60);
+        let policy = Arc::new(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        });
+        (UpstreamActor::new(policy.clone()), policy)
+    }
+
+    /// Fault of a first sweep, an interval of the actor's own: each reload left an actor behind, with all
+    /// of its connections. The soak found it.
+    #[actix_web::test]
+    async fn an_actor_without_a_handle_stops() {
+        let (actor, policy) = actor();
+        let upstream = Upstream::start(actor);
+        upstream.0.send(Sweep).await.unwrap();
+        drop(upstream);
+        let gone = async {
+            while Arc::strong_count(&policy) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the actor lives on");
+    }
+
+    /// Fault of the first version: a thousand connections of a burst were kept for ever, closed by the
+    /// upstream long since, because awc looks at them only when it needs one.
+    #[actix_web::test]
+    async fn an_upstream_that_nobody_asks_any_more_is_let_go_with_its_connections() {
+        let (mut actor, _policy) = actor();
+        let (busy, idle) = (to("http://busy.test"), to("http://idle.test"));
+        actor.admit(&busy).unwrap();
+        let (clients, permit) = actor.admit(&idle).unwrap();
+        drop((clients, permit));
+        let pools = Rc::downgrade(&actor.known(&idle).clients);
+
+        actor.sweep();
+        assert_eq!(actor.upstreams.len(), 2, "both have been asked since the start");
+        actor.admit(&busy).unwrap();
+        actor.sweep();
+
+        assert_eq!(actor.upstreams.len(), 1);
+        assert!(pools.upgrade().is_none(), "its pools are gone");
+    }
 }
