@@ -40,6 +40,10 @@ fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+fn index_of(event: &Value) -> Option<usize> {
+    usize::try_from(event["index"].as_u64()?).ok()
+}
+
 fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
@@ -83,7 +87,7 @@ fn anthropic(frames: &[(String, String)]) -> Said {
                 blocks.push((data["content_block"].clone(), String::new()));
             }
             "content_block_delta" => {
-                assert_eq!(data["index"].as_u64().map(|at| at as usize), open, "opened before use");
+                assert_eq!(index_of(&data), open, "opened before use");
                 let delta = &data["delta"];
                 let piece = ["text", "partial_json", "thinking"].map(|key| text_of(&delta[key]));
                 if let Some((_, content)) = blocks.last_mut() {
@@ -91,7 +95,7 @@ fn anthropic(frames: &[(String, String)]) -> Said {
                 }
             }
             "content_block_stop" => {
-                assert_eq!(data["index"].as_u64().map(|at| at as usize), open.take());
+                assert_eq!(index_of(&data), open.take());
             }
             "message_delta" => {
                 said.stop = match data["delta"]["stop_reason"].as_str().unwrap() {
@@ -103,7 +107,7 @@ fn anthropic(frames: &[(String, String)]) -> Said {
             }
             "message_stop" => ended = true,
             "error" => {
-                said.stop = "error".to_owned();
+                "error".clone_into(&mut said.stop);
                 ended = true;
             }
             "ping" => {}
@@ -138,7 +142,7 @@ fn chat(frames: &[(String, String)]) -> Said {
         }
         let data = parsed(data);
         if data.get("error").is_some() {
-            said.stop = "error".to_owned();
+            "error".clone_into(&mut said.stop);
             return said;
         }
         said.model = Some(text_of(&data["model"]));
@@ -148,7 +152,7 @@ fn chat(frames: &[(String, String)]) -> Said {
         let Some(choice) = data["choices"].get(0) else { continue };
         said.text += &text_of(&choice["delta"]["content"]);
         for call in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
-            let index = call["index"].as_u64().unwrap() as usize;
+            let index = index_of(call).unwrap();
             if index == said.calls.len() {
                 said.calls.push(Call {
                     id: text_of(&call["id"]),
@@ -201,7 +205,7 @@ fn gemini(chunks: impl Iterator<Item = Value>) -> Said {
     let mut said = Said::default();
     for chunk in chunks {
         if chunk.get("error").is_some() {
-            said.stop = "error".to_owned();
+            "error".clone_into(&mut said.stop);
             return said;
         }
         said.model = chunk["modelVersion"].as_str().map(str::to_owned);
