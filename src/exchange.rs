@@ -3,7 +3,8 @@
 //! Each function here is one plan, read from top to bottom: key, request head, dispatch, answer head,
 //! stream. [`relay`] takes Amp's own traffic to the Amp server; [`model_call`] takes a model call to
 //! one of the team's providers or, when none serves the model, to Amp; [`list_models`] tells what can
-//! be asked for; [`open_amp_socket`] and [`open_responses_socket`] open WebSockets.
+//! be asked for; [`open_amp_socket`] and [`open_responses_socket`] open WebSockets, and
+//! [`serve_responses_socket`] answers one itself.
 
 mod ahead;
 mod amp;
@@ -17,6 +18,7 @@ mod incoming;
 mod judged;
 mod local;
 mod models;
+mod served;
 mod socket;
 mod stream;
 
@@ -24,6 +26,7 @@ use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
 pub use models::list_models;
+pub use served::serve_responses_socket;
 pub use socket::{Opening, open_amp_socket, open_responses_socket};
 
 use self::answer::Answering;
@@ -35,7 +38,23 @@ use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, RequestBody, UpstreamFailure};
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
+use crate::telemetry::RequestRecord;
 use crate::types::ClientId;
+
+/// Notes why a request has no answer but our own: in its line, and where it is no fault of the client
+/// in a warning with the cause.
+pub fn note_failure(record: &RequestRecord, failure: &UpstreamFailure) {
+    let UpstreamFailure { error, cause } = failure;
+    record.fails_with(error.code());
+    if error.status().is_server_error() {
+        tracing::warn!(
+            request.id = record.id(),
+            error.code = error.code(),
+            cause,
+            "request failed"
+        );
+    }
+}
 
 /// Takes a request to the Amp server as it is. `client` is whose key was shown; behind a door
 /// without a key guard it is `None`, and then no key of ours goes along.
