@@ -1,49 +1,49 @@
-//! One dialect, read and written.
+//! Chat Completions: `OpenAI`'s older API, and what every compatible server speaks.
+//!
+//! Readers take what such servers and their clients are known to write: text where a list belongs
+//! and the other way round, reasoning under three names, calls without index or id, the functions
+//! of 2023. Writers keep to what all of them read: plain strings wherever one text stands alone,
+//! functions only, `max_tokens` for all but `OpenAI`'s own reasoning models.
+//!
+//! | module          | knows                                                    |
+//! | --------------- | -------------------------------------------------------- |
+//! | `wire`          | text, and text or more                                   |
+//! | `media`         | data URLs, there and back                                |
+//! | `request_wire`  | the members of a request                                 |
+//! | `read_request`  | a client's request; `messages` its turns, `content` what they hold |
+//! | `write_request` | an upstream's request; `write_messages` its turns, `schema` its functions |
+//! | `chunk`         | a piece of an answer, which a whole answer is one of; `failure` an error |
+//! | `read_answer`   | an upstream's answer, whole or a stream                  |
+//! | `answer_wire`   | the members of an answer                                 |
+//! | `write_answer`  | a client's answer, whole or a stream                     |
+//!
+//! The legacy Completions API (`prompt`), whose clients share this dialect's errors, is not
+//! translated.
 
-use bytes::BytesMut;
+mod answer_wire;
+mod chunk;
+mod content;
+mod failure;
+mod media;
+mod messages;
+mod read_answer;
+mod read_request;
+mod request_wire;
+mod schema;
+#[cfg(test)]
+mod tests_answer;
+#[cfg(test)]
+mod tests_read;
+#[cfg(test)]
+mod tests_stream;
+#[cfg(test)]
+mod tests_write;
+mod wire;
+mod write_answer;
+mod write_messages;
+mod write_request;
 
-use super::Outgoing;
-use super::dropped::Dropped;
-use super::event::{Answer, Envelope, Event, Step};
-use super::frames::Frame;
-use super::request::Request;
-use super::stream::{ReadStream, WriteStream};
-use super::typed::Unreadable;
-
-pub(super) fn read_request(_body: &[u8]) -> Result<Request, Unreadable> {
-    Err(Unreadable("not yet".to_owned()))
-}
-
-pub(super) fn write_request(_outgoing: &Outgoing<'_>, _dropped: &mut Dropped) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn read_answer(
-    _body: &[u8],
-    _tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Unreadable> {
-    Err(Unreadable("not yet".to_owned()))
-}
-
-pub(super) fn write_answer(_answer: &Answer, _envelope: &Envelope) -> Vec<u8> {
-    Vec::new()
-}
-
-#[derive(Default)]
-pub(super) struct StreamReader;
-
-impl ReadStream for StreamReader {
-    fn read(&mut self, _frame: Frame<'_>, _tell: &mut dyn FnMut(Event<'_>)) {}
-}
-
-pub(super) struct StreamWriter;
-
-impl StreamWriter {
-    pub fn new(_envelope: Envelope) -> Self {
-        Self
-    }
-}
-
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _step: &Step<'_>, _out: &mut BytesMut) {}
-}
+pub(super) use read_answer::{StreamReader, read_answer};
+pub(super) use read_request::read_request;
+pub(super) use write_answer::{StreamWriter, write_answer};
+pub(super) use write_request::write_request;

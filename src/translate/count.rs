@@ -18,6 +18,10 @@ const IMAGE_TOKENS: u64 = 1200;
 /// Role, separators and the like.
 const TURN_TOKENS: u64 = 4;
 
+/// Members of a Messages body that `count_tokens` takes.
+const ANTHROPIC_COUNTS: [&str; 6] =
+    ["model", "system", "messages", "tools", "tool_choice", "output_config"];
+
 /// Members of a Responses body that its `input_tokens` takes.
 const RESPONSES_COUNTS: [&str; 8] = [
     "model",
@@ -35,9 +39,7 @@ const RESPONSES_COUNTS: [&str; 8] = [
 pub fn write_count_request(request: &Request, upstream: Dialect, model: &str) -> Option<Written> {
     let mut written = write_request(request, upstream, model);
     written.body = match upstream {
-        Dialect::Anthropic => {
-            keep_members(&written.body, |key| !matches!(key, "max_tokens" | "stream"))
-        }
+        Dialect::Anthropic => keep_members(&written.body, |key| ANTHROPIC_COUNTS.contains(&key)),
         Dialect::OpenAiResponses => {
             keep_members(&written.body, |key| RESPONSES_COUNTS.contains(&key))
         }

@@ -72,6 +72,19 @@ struct Call {
 }
 
 impl Call {
+    fn new(slot: u32, kind: InputKind) -> Self {
+        Self {
+            slot,
+            id: None,
+            name: None,
+            kind,
+            held: String::new(),
+            has_input: false,
+            end: JsonEnd::default(),
+            done: false,
+        }
+    }
+
     fn is_complete(&self) -> bool {
         self.done || (self.kind == InputKind::Json && self.end.is_reached())
     }
@@ -230,24 +243,12 @@ impl Order {
         sink: Sink<'_>,
     ) {
         self.start(sink);
-        let at = match self.position(slot) {
-            Some(at) => at,
-            None => {
-                self.calls.push(Call {
-                    slot,
-                    id: None,
-                    name: None,
-                    kind,
-                    held: String::new(),
-                    has_input: false,
-                    end: JsonEnd::default(),
-                    done: false,
-                });
-                let at = self.calls.len() - 1;
-                self.waiting.push_back(Waiting::Call(at));
-                at
-            }
-        };
+        let at = self.position(slot).unwrap_or_else(|| {
+            self.calls.push(Call::new(slot, kind));
+            let at = self.calls.len() - 1;
+            self.waiting.push_back(Waiting::Call(at));
+            at
+        });
         let call = &mut self.calls[at];
         call.id = call.id.take().or(id);
         call.name = call.name.take().or(name);
@@ -358,14 +359,7 @@ impl Order {
         self.open = Open::Call(at);
         let unwraps = self.unwraps(at);
         let call = &mut self.calls[at];
-        let made_up;
-        let id = match &call.id {
-            Some(id) => id,
-            None => {
-                made_up = format!("call_{}_{at}", self.id);
-                &made_up
-            }
-        };
+        let id = call.id.get_or_insert_with(|| format!("call_{}_{at}", self.id));
         let upstream_name = call.name.as_deref().unwrap_or_default();
         let kind = if unwraps { InputKind::Text } else { call.kind };
         let name = self.names.client_name(upstream_name);

@@ -1,49 +1,31 @@
-//! One dialect, read and written.
+//! `OpenAI` Responses, read and written.
+//!
+//! Codex speaks nothing else, so this is its door to every other model. It takes from an answer what
+//! `response.output_item.done` holds, and its usage and end from `response.completed`; it calls
+//! tools by more than a name, which `tool_name` keeps.
+//!
+//! Nobody here keeps a response: a request that leans on an earlier one (`previous_response_id`,
+//! `conversation`, `item_reference`) or on a stored prompt cannot be read, and says so.
+//! Upstream, `store` is false and `reasoning.encrypted_content` is not asked for: it is bound to
+//! the organisation that made it, and a pool may send the next turn to another one.
 
-use bytes::BytesMut;
+mod item;
+mod read_answer;
+mod read_request;
+mod read_stream;
+mod request_wire;
+mod tool_name;
+mod wire;
+mod write_answer;
+mod write_request;
+mod write_stream;
 
-use super::Outgoing;
-use super::dropped::Dropped;
-use super::event::{Answer, Envelope, Event, Step};
-use super::frames::Frame;
-use super::request::Request;
-use super::stream::{ReadStream, WriteStream};
-use super::typed::Unreadable;
+#[cfg(test)]
+mod tests;
 
-pub(super) fn read_request(_body: &[u8]) -> Result<Request, Unreadable> {
-    Err(Unreadable("not yet".to_owned()))
-}
-
-pub(super) fn write_request(_outgoing: &Outgoing<'_>, _dropped: &mut Dropped) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn read_answer(
-    _body: &[u8],
-    _tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Unreadable> {
-    Err(Unreadable("not yet".to_owned()))
-}
-
-pub(super) fn write_answer(_answer: &Answer, _envelope: &Envelope) -> Vec<u8> {
-    Vec::new()
-}
-
-#[derive(Default)]
-pub(super) struct StreamReader;
-
-impl ReadStream for StreamReader {
-    fn read(&mut self, _frame: Frame<'_>, _tell: &mut dyn FnMut(Event<'_>)) {}
-}
-
-pub(super) struct StreamWriter;
-
-impl StreamWriter {
-    pub fn new(_envelope: Envelope) -> Self {
-        Self
-    }
-}
-
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _step: &Step<'_>, _out: &mut BytesMut) {}
-}
+pub(super) use self::read_answer::read_answer;
+pub(super) use self::read_request::read_request;
+pub(super) use self::read_stream::StreamReader;
+pub(super) use self::write_answer::write_answer;
+pub(super) use self::write_request::write_request;
+pub(super) use self::write_stream::StreamWriter;

@@ -88,9 +88,9 @@ impl Collector {
                     *signature = Some(value.to_owned());
                 }
             }
-            Step::Stop(stop, usage) => {
+            Step::Stop(reason, usage) => {
                 let blocks = std::mem::take(&mut self.blocks);
-                self.outcome = Some(Ok(Answer { blocks, stop, usage }));
+                self.outcome = Some(Ok(Answer { blocks, stop: reason, usage }));
             }
             Step::Fail(failure) => self.outcome = Some(Err(failure)),
         }
