@@ -1,5 +1,7 @@
 //! The Responses API's WebSocket, answered by the gateway because not every provider speaks it.
 
+mod families;
+
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -226,12 +228,14 @@ async fn a_providers_error_keeps_its_status_and_words_and_the_memory() {
 
 #[actix_web::test]
 async fn an_answer_without_an_end_ends_with_an_error() {
+    let delta = json!({ "type": "response.output_text.delta", "delta": "he" });
+    let spoke = begun() + &events(&[delta]);
     let flat = events(&[json!({ "type": "error", "code": "server_error", "message": "oh" })]);
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
         // answer, status, why
         (Scripted::stream(begun()),          502, "a clean end, and no word of it"),
-        (Scripted::cut_stream(begun()),      500, "cut: the error event of a broken stream"),
+        (Scripted::cut_stream(spoke),        500, "cut: the error event of a broken stream"),
         (Scripted::stream(begun() + &flat),  500, "the provider's own error event"),
         (Scripted::json(200, "{}").with("content-type", "text/html"), 502, "no answer at all"),
         (Scripted::hang_up(),                502, "no answer"),
@@ -269,9 +273,14 @@ async fn an_answer_that_is_no_stream_is_told_as_one() {
 #[actix_web::test]
 async fn when_the_client_leaves_the_call_ends() {
     for says_so in [true, false] {
-        let slow = Scripted::stream(begun()).then(&Rc::new(Notify::new()), "");
-        let provider = Provider::saying([slow]).await;
-        let gateway = gateway(&provider).await;
+        let upstream = StubUpstream::answering(|mut conversation| async move {
+            conversation.begin(200, &[("content-type", "text/event-stream")]).await;
+            conversation.chunk(begun()).await;
+            conversation.gateway_leaves().await;
+            None
+        })
+        .await;
+        let gateway = TestGateway::start(&settings(&upstream.origin)).await;
         let mut client = open(&gateway).await;
         client.say(&create(&json!({}))).await;
         client.message().await;
@@ -282,7 +291,7 @@ async fn when_the_client_leaves_the_call_ends() {
         }
         drop(client);
 
-        provider.all_closed().await;
+        upstream.all_closed().await;
     }
 }
 
