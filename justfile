@@ -27,6 +27,10 @@ clients:
 count:
     benches/count
 
+# Every fuzz target for a minute, or as its arguments say; needs a C++ compiler.
+fuzz *arguments:
+    fuzz/run {{arguments}}
+
 # Times of the pieces: where to look when the count has moved.
 bench:
     cargo bench --locked --profile count --bench hot_path
@@ -34,3 +38,7 @@ bench:
 # Beside nginx, on a quiet machine with two cores: ten minutes, and a table.
 compare *arguments:
     benches/compare {{arguments}}
+
+# Everything at once for an hour: does anything grow? A table, and a plot in target/soak.
+soak *arguments:
+    benches/soak {{arguments}}

@@ -21,14 +21,19 @@ pub fn management_get(key: &str) -> Vec<u8> {
 /// A model call with a body of `size` bytes, the model at its end: the most that a gateway may have
 /// to look at.
 pub fn model_call(key: &str, size: usize, stream: bool) -> Vec<u8> {
+    call_of(MODEL, key, size, stream, "")
+}
+
+/// A model call for any model; `fields` are further lines of the head.
+pub fn call_of(model: &str, key: &str, size: usize, stream: bool, fields: &str) -> Vec<u8> {
     let before = r#"{"max_tokens":1024,"messages":[{"role":"user","content":""#;
-    let after = format!(r#""}}],"stream":{stream},"model":"{MODEL}"}}"#);
+    let after = format!(r#""}}],"stream":{stream},"model":"{model}"}}"#);
     let text = "x".repeat(size.saturating_sub(before.len() + after.len()));
     let body = format!("{before}{text}{after}");
     format!(
         "POST /v1/messages HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {key}\r\n\
          content-type: application/json\r\nanthropic-version: 2023-06-01\r\n\
-         user-agent: bench/1\r\ncontent-length: {}\r\n\r\n{body}",
+         user-agent: bench/1\r\n{fields}content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
@@ -54,15 +59,20 @@ impl Connection {
 
     /// Reads the head of an answer, which must be a good one, and returns the length it declares.
     pub async fn head(&mut self) -> io::Result<usize> {
+        let head = self.any_head().await?;
+        match head.status {
+            200 => Ok(head.length),
+            status => Err(io::Error::other(format!("answered with {status}"))),
+        }
+    }
+
+    /// Reads the head of an answer, whatever it says.
+    pub async fn any_head(&mut self) -> io::Result<Head> {
         loop {
             if let Some(end) = head_end(&self.read) {
-                let length = content_length(&self.read[..end]);
-                if !self.read.starts_with(b"HTTP/1.1 200") {
-                    let head = String::from_utf8_lossy(&self.read[..end]).into_owned();
-                    return Err(io::Error::other(head));
-                }
+                let head = Head::parse(&self.read[..end])?;
                 self.read.drain(..end);
-                return Ok(length);
+                return Ok(head);
             }
             self.more().await?;
         }
@@ -94,11 +104,38 @@ impl Connection {
         &self.read
     }
 
+    /// Whether the other side has left the connection open, and said nothing.
+    pub fn is_idle(&self) -> bool {
+        let nothing = self.socket.try_read(&mut [0; 1]);
+        matches!(nothing, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Leaves with a reset, not in the orderly way that dropping is.
+    pub fn reset(self) -> io::Result<()> {
+        self.socket.set_zero_linger()
+    }
+
     async fn more(&mut self) -> io::Result<()> {
         match self.socket.read_buf(&mut self.read).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// What matters of an answer's head.
+pub struct Head {
+    pub status: u16,
+    /// 0 without one.
+    pub length: usize,
+}
+
+impl Head {
+    fn parse(head: &[u8]) -> io::Result<Self> {
+        let text = String::from_utf8_lossy(head);
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(text.into_owned()))?;
+        Ok(Self { status, length: content_length(head) })
     }
 }
 

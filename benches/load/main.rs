@@ -1,4 +1,4 @@
-//! Load for `benches/compare` and `benches/count`: what `wrk` cannot do.
+//! Load for `benches/compare`, `benches/count` and `benches/soak`: what `wrk` cannot do.
 //!
 //! Each command is both ends of one experiment, the clients and the upstream, in one process on one
 //! thread: so one clock sees both, and the gateway between them can have a core of its own. It
@@ -6,12 +6,15 @@
 
 mod cases;
 mod client;
+mod many;
+mod mixed;
 mod process;
 mod upstream;
 
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -79,6 +82,30 @@ enum Case {
         #[arg(long)]
         mid_stream: bool,
     },
+    /// Plain requests on kept connections, the gateway's memory looked at meanwhile
+    Many {
+        #[arg(long)]
+        count: u64,
+        #[arg(long, default_value_t = 32)]
+        connections: u32,
+        /// Where the samples go, as CSV
+        #[arg(long)]
+        samples: PathBuf,
+    },
+    /// Everything at once, aborts and failures included, for a long time
+    Mixed {
+        /// Requests that begin in a second
+        #[arg(long)]
+        rate: u32,
+        #[arg(long)]
+        seconds: u64,
+        /// How long to look at the gateway behind the last request
+        #[arg(long, default_value_t = 20)]
+        quiet_seconds: u64,
+        /// Where the samples go, as CSV
+        #[arg(long)]
+        samples: PathBuf,
+    },
 }
 
 impl Place {
@@ -123,5 +150,13 @@ async fn run(Cli { place, case }: Cli) -> Outcome {
         }
         Case::SlowReader { megabytes } => cases::slow_reader(&place, megabytes * 1_000_000).await,
         Case::Abort { rounds, mid_stream } => cases::abort(&place, rounds, mid_stream).await,
+        Case::Many { count, connections, samples } => {
+            many::many(&place, count, connections, &samples).await
+        }
+        Case::Mixed { rate, seconds, quiet_seconds, samples } => {
+            let (traffic, quiet) =
+                (Duration::from_secs(seconds), Duration::from_secs(quiet_seconds));
+            mixed::mixed(&place, mixed::Plan { rate, traffic, quiet, samples: &samples }).await
+        }
     }
 }

@@ -153,7 +153,7 @@ impl Shared {
     }
 }
 
-const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\
+pub const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\
     content-type: text/event-stream\r\n\
     transfer-encoding: chunked\r\n\r\n";
 
@@ -168,7 +168,7 @@ fn event(mark: u8) -> Vec<u8> {
 }
 
 /// A model's answer, or a management answer: nobody here minds which.
-fn message() -> Vec<u8> {
+pub fn message() -> Vec<u8> {
     let before = r#"{"id":"msg_1","type":"message","role":"assistant","model":"bench","content":[{"type":"text","text":""#;
     let after = r#""}],"stop_reason":"end_turn","usage":{"input_tokens":200,"output_tokens":200}}"#;
     let text = "x".repeat(MESSAGE_BYTES - before.len() - after.len());

@@ -8,6 +8,9 @@
 
 mod answer_head;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod incoming;
 mod limit;
@@ -23,7 +26,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext as _, Context, Handler, Message};
 use futures::future::LocalBoxFuture;
 
 pub use flight::OutgoingRequest;
@@ -34,7 +37,7 @@ pub use outgoing::{BodyFault, RequestBody, StreamedBody};
 pub use tls::{TrustError, UpstreamTls};
 pub use wire::Wire;
 
-use self::flight::Clients;
+use self::flight::{Clients, KEEP_ALIVE};
 use self::limit::ConnectionLimit;
 use self::transport::Transport;
 use super::local::Local;
@@ -104,6 +107,8 @@ pub struct UpstreamActor {
 struct Known {
     clients: Rc<Clients>,
     limit: ConnectionLimit,
+    /// Since the last sweep.
+    is_used: bool,
 }
 
 impl UpstreamActor {
@@ -112,7 +117,7 @@ impl UpstreamActor {
         Self { policy, upstreams: HashMap::new() }
     }
 
-    fn known(&mut self, request: &OutgoingRequest) -> &Known {
+    fn known(&mut self, request: &OutgoingRequest) -> &mut Known {
         // Both count references: the key costs no memory.
         let way = (request.origin.clone(), request.proxy.clone());
         self.upstreams.entry(way).or_insert_with_key(|(origin, proxy)| {
@@ -123,12 +128,19 @@ impl UpstreamActor {
             let transport =
                 Transport::new(origin.clone(), proxy.clone(), self.policy.tls.clone(), connect);
             let clients = Rc::new(Clients::new(Rc::new(transport), origin.is_tls(), connect));
-            Known { clients, limit: self.policy.limits.for_origin(origin) }
+            Known { clients, limit: self.policy.limits.for_origin(origin), is_used: true }
         })
+    }
+
+    /// Lets go of upstreams that nobody has asked since the last sweep, and so of their connections:
+    /// awc looks at the age of a pooled one only when it takes it out, which nobody does any more.
+    fn sweep(&mut self) {
+        self.upstreams.retain(|_, known| std::mem::take(&mut known.is_used));
     }
 
     fn admit(&mut self, request: &OutgoingRequest) -> Result<(Rc<Clients>, Permit), GatewayError> {
         let known = self.known(request);
+        known.is_used = true;
         let busy = || GatewayError::UpstreamBusy { provider: request.provider.clone() };
         let permit = known.limit.acquire().ok_or_else(busy)?;
         Ok((known.clients.clone(), permit))
@@ -140,6 +152,7 @@ impl Actor for UpstreamActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        ctx.run_interval(KEEP_ALIVE, |actor, _| actor.sweep());
     }
 }
 
@@ -202,4 +215,51 @@ fn admitted<T>(
 ) -> Result<T, UpstreamFailure> {
     // The actor lives as long as its worker: a closed mailbox means that the worker is going.
     Ok(reply.map_err(|_closed| GatewayError::Draining)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use actix_web::http::header::HeaderMap;
+
+    use super::*;
+    use crate::types::ProviderName;
+
+    fn to(origin: &str) -> OutgoingRequest {
+        OutgoingRequest {
+            origin: Origin::split(origin).unwrap().0,
+            proxy: None,
+            provider: ProviderName::new("claude"),
+            method: Method::GET,
+            path_and_query: "/".parse().unwrap(),
+            fields: HeaderMap::new(),
+            body: RequestBody::None,
+            first_byte_timeout: Duration::from_secs(1),
+        }
+    }
+
+    /// Fault of the first version: a thousand connections of a burst were kept for ever, closed by the
+    /// upstream long since, because awc looks at them only when it needs one.
+    #[actix_web::test]
+    async fn an_upstream_that_nobody_asks_any_more_is_let_go_with_its_connections() {
+        let long = Duration::from_secs(60);
+        let mut actor = UpstreamActor::new(Arc::new(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        }));
+        let (busy, idle) = (to("http://busy.test"), to("http://idle.test"));
+        actor.admit(&busy).unwrap();
+        let (clients, permit) = actor.admit(&idle).unwrap();
+        drop((clients, permit));
+        let pools = Rc::downgrade(&actor.known(&idle).clients);
+
+        actor.sweep();
+        assert_eq!(actor.upstreams.len(), 2, "both have been asked since the start");
+        actor.admit(&busy).unwrap();
+        actor.sweep();
+
+        assert_eq!(actor.upstreams.len(), 1);
+        assert!(pools.upgrade().is_none(), "its pools are gone");
+    }
 }

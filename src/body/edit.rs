@@ -30,7 +30,8 @@ impl Edits {
         self.change_members(body, object, &[(key, json)], |_| false);
     }
 
-    /// Sets members of one object and removes others. What `set` names is not removed.
+    /// Sets members of one object and removes others. What `set` names is not removed. What is no
+    /// object, or has a key that no text can be (half of a surrogate pair), stays as it is.
     pub fn change_members(
         &mut self,
         body: &[u8],
@@ -38,7 +39,7 @@ impl Edits {
         set: &[(&str, &str)],
         mut is_removed: impl FnMut(&str) -> bool,
     ) {
-        let members = object.members().unwrap_or_default();
+        let Some(members) = object.members() else { return };
         let is_set = |key: &str| set.iter().any(|(set, _)| *set == key);
         let mut added: Vec<String> = Vec::new();
         for (key, json) in set {
@@ -210,6 +211,14 @@ mod tests {
                 edits.change_members(body, whole, &[("k", "7"), ("l", "8")], is_removed);
             });
             assert_eq!(seen, expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_object_with_a_key_that_cannot_be_read_is_not_broken_by_an_added_member() {
+        for text in [r#"{"\ud83d":1}"#, r#"{"a":1,"\ude00":2}"#, "[1]", "7"] {
+            let seen = edited(text, |edits, body, whole| edits.set_member(body, whole, "k", "7"));
+            assert_eq!(seen, text);
         }
     }
 

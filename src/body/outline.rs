@@ -31,7 +31,7 @@ impl<'a> JsonPart<'a> {
     }
 
     /// The members of an object in their order, a key that is written twice twice; `None` when this
-    /// is no object.
+    /// is no object, or a key in it is no text (half of a surrogate pair).
     #[must_use]
     pub fn members(self) -> Option<Vec<Member<'a>>> {
         serde_json::from_str(self.raw()).ok().map(|Members(members)| members)

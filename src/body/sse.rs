@@ -52,13 +52,17 @@ impl SseTail {
         if chunk.is_empty() {
             return;
         }
+        // A chunk nearly always ends in a line end, so the search is over where it begins.
+        match memrchr(b'\n', chunk) {
+            None => {}
+            Some(0) => self.crlf = self.end().ends_with(b"\r"),
+            Some(at) => self.crlf = chunk[at - 1] == b'\r',
+        }
         let fresh = &chunk[chunk.len().saturating_sub(END)..];
         let kept = self.end_len.min(END - fresh.len());
         self.end.copy_within(self.end_len - kept..self.end_len, 0);
         self.end[kept..kept + fresh.len()].copy_from_slice(fresh);
         self.end_len = kept + fresh.len();
-        let crlf = last_line_end_is_crlf(self.end()).or_else(|| last_line_end_is_crlf(chunk));
-        self.crlf = crlf.unwrap_or(self.crlf);
         if let Some(numbers) = &mut self.numbers {
             numbers.push(chunk);
         }
@@ -114,14 +118,6 @@ fn without_line_end(text: &[u8]) -> Option<&[u8]> {
     match text {
         [rest @ .., b'\r', b'\n'] | [rest @ .., b'\n' | b'\r'] => Some(rest),
         _ => None,
-    }
-}
-
-fn last_line_end_is_crlf(text: &[u8]) -> Option<bool> {
-    // A LF that opens the text may belong to a CR before it, so it tells nothing.
-    match memrchr(b'\n', text)? {
-        0 => None,
-        at => Some(text[at - 1] == b'\r'),
     }
 }
 
@@ -236,6 +232,17 @@ mod tests {
         ];
         for (chunks, expected, why) in cases {
             assert_eq!(tail(chunks).uses_crlf(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_line_end_before_a_long_unfinished_line_is_not_forgotten() {
+        let cases: [(&[&str], &str); 2] = [
+            (&["data: x\r\n\r\ndata: lo", "ng"], "far from the end of its chunk"),
+            (&["data: x\r", "\ndata: long"], "cut in two"),
+        ];
+        for (chunks, why) in cases {
+            assert!(tail(chunks).uses_crlf(), "{why}");
         }
     }
 

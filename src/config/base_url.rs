@@ -40,7 +40,9 @@ pub fn split(address: &str) -> Result<(Origin, String), String> {
             Err("is no address: `${...}` is not interpolated; write the address".to_owned())
         }
         // SECURITY: what stands before an @ may be a password.
-        Err(_) if address.contains('@') => Err("is no address like https://host:port".to_owned()),
+        Ok(_) | Err(_) if address.contains('@') => {
+            Err("is no address like https://host:port".to_owned())
+        }
         Err(OriginError::Scheme(text)) => {
             Err(format!("`{text}` must start with http:// or https://"))
         }
@@ -119,6 +121,13 @@ mod tests {
             let base = parse(&format!("https://h.example{written}"), family).unwrap();
             assert_eq!(base.path, kept, "{family:?} {written}: {why}");
         }
+    }
+
+    #[test]
+    fn a_login_behind_a_host_that_cannot_be_is_not_repeated() {
+        let problem = split("https://a&b://me:hush@h").unwrap_err();
+
+        assert_eq!(problem, "is no address like https://host:port");
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub fn parse(
         }
         is_plain
     });
+    // A map comes without an order of its own; messages must not change from run to run.
+    problems.sort_by(|one: &Problem, other| one.path.cmp(&other.path));
     for (old, path) in ALIASES {
         if let Some(value) = values.remove(old) {
             let (section, key) = path.split_once('.').unwrap_or(("", path));
@@ -188,6 +190,16 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn strange_keys_are_not_told_in_another_order_each_time() {
+        let text = ["h", "g", "f", "e", "d", "c", "b", "a"].join(".x: 1\n") + ".x: 1\n";
+
+        let (_, problems) = parsed(&text).unwrap();
+
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(paths, ["a.x", "b.x", "c.x", "d.x", "e.x", "f.x", "g.x", "h.x"]);
     }
 
     #[test]

@@ -64,8 +64,7 @@ impl Offers {
                 offers.push(Offer { name, provider });
             }
         };
-        let others = self.table.speaking_otherwise(self.dialect).map(|(member, _)| member);
-        for member in self.table.speaking(self.dialect).chain(others) {
+        for member in self.reachable() {
             for model in &member.credential.models {
                 for name in names_at(&member.credential, &model.alias) {
                     if let Some((provider, _)) = self.answered_by(&name) {
@@ -83,6 +82,12 @@ impl Offers {
         offers
     }
 
+    /// Everybody who can answer, those that speak the client's dialect first.
+    fn reachable(&self) -> impl Iterator<Item = &Arc<Member>> {
+        let others = self.table.speaking_otherwise(self.dialect).map(|(member, _)| member);
+        self.table.speaking(self.dialect).chain(others)
+    }
+
     /// Who answers a name first, and how it got there.
     fn answered_by(&self, name: &ModelName) -> Option<(ProviderName, Found)> {
         let candidates = self.table.candidates(self.dialect, name, Reach::AnyDialect)?;
@@ -93,7 +98,7 @@ impl Offers {
     #[must_use]
     pub fn sources(&self) -> Vec<ListSource> {
         let mut sources: Vec<ListSource> = Vec::new();
-        for member in self.table.speaking(self.dialect) {
+        for member in self.reachable() {
             let credential = &member.credential;
             if !credential.models.is_empty() || credential.family == Family::OpenAiCompatible {
                 continue;
@@ -140,6 +145,12 @@ impl ListSource {
     #[must_use]
     pub fn provider(&self) -> &ProviderName {
         &self.0[0].credential().provider
+    }
+
+    /// What their provider is.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.0[0].credential().family
     }
 
     /// In the order of the configuration.

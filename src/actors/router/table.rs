@@ -239,15 +239,26 @@ impl RouteTable {
         let hint = if came_through_amp_door && self.rules.fallback == Fallbacks::Forbidden {
             "`ampcode.fallback` is `never`, so the Amp server was not asked; list the model under a \
              credential"
-        } else if reach == Reach::AnyDialect {
-            "list it under `models` of the credential that serves it, whatever its family"
         } else {
-            match dialect {
-                Dialect::Anthropic => "list it under a `claude-api-key`",
-                Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            match (dialect, reach) {
+                (Dialect::Anthropic, Reach::SameDialect) => "list it under a `claude-api-key`",
+                (Dialect::Anthropic, Reach::AnyDialect) => {
+                    "list it under a `claude-api-key`, or under any other credential that serves it"
+                }
+                (Dialect::OpenAiChat | Dialect::OpenAiResponses, Reach::SameDialect) => {
                     "list it under an `openai-api-key` or an `openai-compatibility` provider"
                 }
-                Dialect::Gemini => "list it under a `gemini-api-key` or a `vertex-api-key`",
+                (Dialect::OpenAiChat | Dialect::OpenAiResponses, Reach::AnyDialect) => {
+                    "list it under an `openai-api-key` or an `openai-compatibility` provider, or \
+                     under any other credential that serves it"
+                }
+                (Dialect::Gemini, Reach::SameDialect) => {
+                    "list it under a `gemini-api-key` or a `vertex-api-key`"
+                }
+                (Dialect::Gemini, Reach::AnyDialect) => {
+                    "list it under a `gemini-api-key` or a `vertex-api-key`, or under any other \
+                     credential that serves it"
+                }
             }
         };
         GatewayError::ModelNotServed { model: model.clone(), hint }

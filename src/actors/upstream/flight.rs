@@ -25,7 +25,7 @@ use crate::types::{Origin, ProviderName};
 
 /// How long an unused connection is kept. Shorter than the idle time of the servers we know of
 /// (nginx 75 s, Google 240 s); one that closes sooner is found out at check-out or by the retry.
-const KEEP_ALIVE: Duration = Duration::from_secs(50);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(50);
 
 /// How old a connection may grow: an upstream that moves to new addresses is followed.
 const LIFETIME: Duration = Duration::from_secs(3600);

@@ -62,7 +62,7 @@ pub(super) async fn open_tunnel(
     })
 }
 
-async fn shake_hands(
+pub(super) async fn shake_hands(
     wire: Wire,
     request: OutgoingRequest,
     timeouts: Timeouts,

@@ -112,7 +112,7 @@ fn only_credentials_that_serve_by_pattern_are_asked_and_once_per_place() {
         ("openai-api-key: [{ api-key: a }, { api-key: b, headers: { openai-organization: o } }]", &[1, 1], "two organisations"),
         ("openai-api-key: [{ api-key: a, models: [{ name: x }] }]",                &[],     "it says itself what it serves"),
         ("openai-compatibility: [{ name: r, base-url: 'https://r.test' }]",        &[],     "it serves nothing that is not listed"),
-        ("claude-api-key: [{ api-key: a }]",                                       &[],     "another dialect"),
+        ("claude-api-key: [{ api-key: a }]",                                       &[1],    "another dialect: calls are translated"),
     ];
     for (yaml, expected, why) in cases {
         let sources = offers(yaml, Dialect::OpenAiChat).sources();
@@ -132,13 +132,14 @@ fn a_provider_may_list_more_than_can_be_asked_for() {
         (", excluded-models: ['*-preview']",     "gpt-6-preview",    &[],                         "excluded"),
         (", excluded-models: ['*-preview']",     "gpt-6",            &["gpt-6"],                  "not excluded"),
         (", prefix: t",                          "gpt-5",            &["t/gpt-5", "gpt-5"],       "with and without"),
-        (", prefix: t }], force-model-prefix: true, gemini-api-key: [{ api-key: g", "gpt-5", &["t/gpt-5"], "prefixes are forced"),
+        (", prefix: t }], force-model-prefix: true, cors: { allowed-origins: []", "gpt-5", &["t/gpt-5"], "prefixes are forced"),
         (", prefix: t, excluded-models: [gpt-5]", "gpt-5",           &[],                         "excluded in both forms"),
         (" }, { api-key: k2, prefix: u",         "gpt-5",            &["gpt-5", "u/gpt-5"],       "each account in its form"),
         (" }, { api-key: k2, excluded-models: ['*']", "gpt-5",       &["gpt-5"],                  "one of them serves it"),
     ];
     for (more, listed, expected, why) in cases {
-        let yaml = format!("{{ openai-api-key: [{{ api-key: k{more} }}] }}");
+        let end = if more.contains("cors") { "} }" } else { "}] }" };
+        let yaml = format!("{{ openai-api-key: [{{ api-key: k{more} {end}");
         let offers = offers(&yaml, Dialect::OpenAiChat);
         let sources = offers.sources();
         assert_eq!(sources.len(), 1, "{why}");

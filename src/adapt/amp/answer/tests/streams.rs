@@ -45,6 +45,13 @@ fn data_in_several_lines_is_one_text() {
 }
 
 #[test]
+fn an_event_whose_lines_break_inside_a_string_is_not_taken_for_json() {
+    let event = "data: {\"type\":\"content_block_start\",\"x\":\"\n\
+                 data: \",\"content_block\":{\"type\":\"thinking\"}}\n\n";
+    assert_adapts(&stream(), event, event, "no client can read it, so neither do we");
+}
+
+#[test]
 fn other_events_cross_without_delay() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
