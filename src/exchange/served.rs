@@ -5,7 +5,7 @@
 //! (`super::socket`, [`crate::tunnel`]). Where one of any other family is configured, the handshake is
 //! answered here and each message becomes a call of its own, as if it had come over HTTP: with the
 //! router's choice, retries, translation and a line in the log. See
-//! `docs/decisions/0010-a-websocket-of-our-own.md`.
+//! `docs/decisions/0011-a-websocket-of-our-own.md`.
 //!
 //! | module    | knows                                                              |
 //! | --------- | ------------------------------------------------------------------ |

@@ -72,7 +72,8 @@ impl Messages {
     /// Takes an answer that is no stream: its server has not understood `stream`. Its items are told
     /// one by one, since that is where clients look for them.
     pub fn push_whole(&mut self, body: &[u8]) -> Vec<String> {
-        let Ok(end) = serde_json::from_slice::<End<'_>>(body) else { return Vec::new() };
+        let end = serde_json::from_slice::<End<'_>>(body).ok().filter(|end| end.id.is_some());
+        let Some(end) = end else { return Vec::new() };
         let whole = String::from_utf8_lossy(body);
         let mut events = vec![format!(r#"{{"type":"response.created","response":{whole}}}"#)];
         for (index, item) in end.output.iter().flatten().enumerate() {
@@ -207,7 +208,10 @@ mod tests {
         let expected = ["response.created", "response.output_item.done", "response.completed"];
         assert_eq!(kinds, expected);
         assert_eq!(messages.into_response().unwrap().1, [AS_INPUT]);
-        assert!(Messages::default().push_whole(b"<html>").is_empty(), "no answer at all");
+        for other in ["<html>", "{}"] {
+            let said = Messages::default().push_whole(other.as_bytes());
+            assert!(said.is_empty(), "no response at all: {other}");
+        }
     }
 
     #[test]
