@@ -52,6 +52,7 @@ pub use count::{estimate_tokens, read_count, write_count, write_count_request};
 pub use dropped::Dropped;
 pub use event::{Envelope, Failure};
 pub use failure::translate_error;
+pub use frames::{FrameTooLong, Frames};
 pub use names::ClientNames;
 pub use request::Request;
 pub use stream::StreamTranslator;

@@ -36,6 +36,7 @@ use arc_swap::ArcSwap;
 pub use offers::{Account, DiscoveredLists, ListSource, NoList, Offer, Offers};
 pub use plan::{
     Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach, RestingProvider,
+    SocketService,
 };
 pub use table::{Fallbacks, Rules};
 
@@ -188,6 +189,12 @@ impl ProviderRouter {
             conversation,
             probe,
         }))
+    }
+
+    /// Who answers a WebSocket of the Responses API.
+    #[must_use]
+    pub fn socket_service(&self) -> SocketService {
+        self.0.routes.table.socket_service()
     }
 
     /// The credential for a WebSocket of the Responses API, which names no model at its opening.

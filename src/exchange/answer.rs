@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use super::ahead::BegunAnswer;
+use super::head::Head;
 use super::stream::{DownstreamBody, Transforms};
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::UpstreamResponse;
@@ -74,14 +75,14 @@ impl ModelAnswer {
 impl Answering {
     /// For Amp's own traffic.
     #[must_use]
-    pub fn relayed(request: &HttpRequest, drain: Drain) -> Self {
-        let record = RequestRecord::of(request);
+    pub(super) fn relayed(request: &Head<'_>, drain: Drain) -> Self {
+        let record = request.record.clone();
         Self { method: request.method().clone(), record, drain, model: None, breaks: None }
     }
 
     /// For a model call.
     #[must_use]
-    pub fn modelled(request: &HttpRequest, drain: Drain, model: ModelAnswer) -> Self {
+    pub(super) fn modelled(request: &Head<'_>, drain: Drain, model: ModelAnswer) -> Self {
         Self { model: Some(model), ..Self::relayed(request, drain) }
     }
 }

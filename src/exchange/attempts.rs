@@ -331,5 +331,5 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
     };
-    Answering::modelled(call.request, call.handles.drain.clone(), model)
+    Answering::modelled(&call.request, call.handles.drain.clone(), model)
 }

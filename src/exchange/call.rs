@@ -4,13 +4,14 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use bytes::Bytes;
 
 use super::amp_request;
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
 use super::foreign::can_be_translated;
+use super::head::Head;
 use crate::actors::Handles;
 use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -24,7 +25,7 @@ use crate::types::{ClientId, Dialect};
 /// A model call whose body is there.
 pub(super) struct Call<'a> {
     pub handles: &'a Handles,
-    pub request: &'a HttpRequest,
+    pub request: Head<'a>,
     pub record: Rc<RequestRecord>,
     pub door: ModelDoor,
     pub dialect: Dialect,
@@ -40,13 +41,13 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     pub fn new(
         handles: &'a Handles,
-        request: &'a HttpRequest,
+        request: Head<'a>,
         door: ModelDoor,
         client: Option<&'a ClientId>,
         body: Bytes,
         asked: Asked,
     ) -> Self {
-        let (record, dialect) = (RequestRecord::of(request), door.dialect());
+        let (record, dialect) = (request.record.clone(), door.dialect());
         let (cleaned, neutral) = (OnceCell::new(), OnceCell::new());
         Self { handles, request, record, door, dialect, client, body, asked, cleaned, neutral }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use super::amp::parse_target;
 use super::asked::NamedIn;
 use super::call::Call;
+use super::head::Head;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
@@ -35,13 +35,13 @@ pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest,
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
     }
-    .for_request(call.request)
+    .for_request(&call.request)
 }
 
 /// A WebSocket handshake to the provider.
 pub(super) fn handshake(
     plan: &LocalPlan,
-    request: &HttpRequest,
+    request: &Head<'_>,
     call: ModelCall,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
@@ -182,7 +182,7 @@ struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    fn for_request(self, request: &HttpRequest) -> Result<OutgoingRequest, GatewayError> {
+    fn for_request(self, request: &Head<'_>) -> Result<OutgoingRequest, GatewayError> {
         let credential = self.credential;
         let mut fields = ForUpstream {
             authority: credential.origin.authority(),

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use self::question::{Discovered, discover, listed_as};
 use super::amp_request;
 use super::answer::{self, Answering, ModelAnswer};
+use super::head::Head;
 use crate::actors::Handles;
 use crate::actors::router::{Offer, Offers};
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -236,11 +237,12 @@ async fn ask_amp(
     dialect: Dialect,
     client: Option<&ClientId>,
 ) -> Result<HttpResponse, UpstreamFailure> {
-    RequestRecord::of(request).takes(Route::Amp);
-    let outgoing = amp_request(handles, request, client, RequestBody::None).await?;
+    let head = Head::of(request);
+    head.record.takes(Route::Amp);
+    let outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     let provider = outgoing.provider.clone();
     let upstream = handles.upstream.send(outgoing).await?;
     let model = ModelAnswer::plain(dialect, Route::Amp, provider);
-    let answering = Answering::modelled(request, handles.drain.clone(), model);
+    let answering = Answering::modelled(&head, handles.drain.clone(), model);
     Ok(answer::from_upstream(upstream.into(), answering).await)
 }

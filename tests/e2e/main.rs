@@ -29,6 +29,7 @@ mod models;
 mod pool;
 mod relay;
 mod reload;
+mod served_websocket;
 mod smuggling;
 mod support;
 mod thinking;

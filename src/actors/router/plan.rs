@@ -30,6 +30,16 @@ pub enum Reach {
     AnyDialect,
 }
 
+/// Who answers a WebSocket of the Responses API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketService {
+    /// OpenAI: the connection is joined to one of its own.
+    Provider,
+    /// The gateway itself: it makes an HTTP call of each message.
+    Gateway,
+    Nobody,
+}
+
 /// Who answers now.
 #[derive(Debug)]
 pub enum Choice {

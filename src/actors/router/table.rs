@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::cooldown::MemberId;
-use super::plan::{Found, Reach};
+use super::plan::{Found, Reach, SocketService};
 use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Thinking};
@@ -202,6 +202,20 @@ impl RouteTable {
     ) -> impl Iterator<Item = (&Arc<Member>, Dialect)> {
         let others = self.members.iter().filter(move |m| !speaks(m.credential.family, dialect));
         others.map(|member| (member, dialect_of(member.credential.family)))
+    }
+
+    /// A handshake names no model, and any credential may be asked for by a later message. So a
+    /// provider's own WebSocket can serve a client only where no other provider could be meant.
+    pub(super) fn socket_service(&self) -> SocketService {
+        if self.members.is_empty() {
+            return SocketService::Nobody;
+        }
+        let is_openai = |member: &Arc<Member>| member.credential.family == Family::OpenAi;
+        if self.members.iter().all(is_openai) {
+            SocketService::Provider
+        } else {
+            SocketService::Gateway
+        }
     }
 
     /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it; compatible

@@ -355,3 +355,23 @@ fn a_call_is_translated_only_where_nobody_speaks_its_dialect() {
         assert!(native.iter().all(|one| one.dialect == *dialect), "{dialect} {model}");
     }
 }
+
+#[test]
+fn a_providers_own_websocket_serves_only_where_no_other_provider_could_be_meant() {
+    use Family::{Claude, Gemini, OpenAi, OpenAiCompatible, Vertex};
+    use SocketService::{Gateway, Nobody, Provider};
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases: [(&[Family], SocketService, &str); 7] = [
+        (&[],                 Nobody,   "nobody is there"),
+        (&[OpenAi],           Provider, "it speaks WebSocket"),
+        (&[OpenAi, OpenAi],   Provider, "all of them speak it"),
+        (&[OpenAi, Claude],   Gateway,  "a later message may ask for Claude"),
+        (&[OpenAiCompatible], Gateway,  "who is compatible is not known to speak it"),
+        (&[Gemini],           Gateway,  "speaks another dialect"),
+        (&[Vertex, OpenAi],   Gateway,  "in any order"),
+    ];
+    for (families, expected, why) in cases {
+        let credentials = families.iter().map(|family| credential(*family, "one")).collect();
+        assert_eq!(table(credentials).socket_service(), expected, "{why}");
+    }
+}
