@@ -152,7 +152,7 @@ impl Connection {
         // ends. What it still sends is read and forgotten: a reset would take our last word back.
         let farewell = timeout(CLOSE_PATIENCE, async {
             if hearing.outgoing.send(Message::Close(reason)).await.is_ok() {
-                incoming.to_end().await;
+                incoming.wait_for_end().await;
             }
         });
         tokio::select! {
@@ -165,16 +165,17 @@ impl Connection {
     async fn serve_next(&mut self, mut life: Pin<&mut Sleep>) -> Result<(), Ending> {
         let Self { caller, worker, incoming, hearing, memory } = self;
         let drain = &caller.handles.drain;
-        let message = match hearing.waiting.pop_front() {
-            Some(message) => message,
-            None => tokio::select! {
+        let message = if let Some(message) = hearing.waiting.pop_front() {
+            message
+        } else {
+            tokio::select! {
                 message = hearing.next_text(incoming) => message?,
                 () = drain.begun() => return Err(Ending::Close(CloseCode::Away, DRAINING)),
                 () = life.as_mut() => {
                     hearing.outgoing.say(refusal::of_old_connection()).await?;
                     return Err(Ending::Close(CloseCode::Normal, OLD));
                 }
-            },
+            }
         };
         if drain.has_begun() {
             return Err(Ending::Close(CloseCode::Away, DRAINING));

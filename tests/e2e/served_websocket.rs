@@ -316,7 +316,7 @@ async fn a_large_message_passes_and_one_over_the_limit_ends_the_connection() {
     );
 
     // Its head alone says that it is too long.
-    let mut head = vec![0x81, 0x80 | 127];
+    let mut head = vec![0x81, 0x80 + 127];
     head.extend(6_000_001_u64.to_be_bytes());
     client.0.say(head).await;
     assert_eq!(client.closed().await, 1009);

@@ -76,7 +76,7 @@ impl Create {
         let previous = text("previous_response_id");
         let generates = root.get("generate").is_none_or(|generate| generate.raw() != "false");
         let model = text("model");
-        Ok(Self { stream_id, previous, generates, model, input, message })
+        Ok(Self { message, stream_id, previous, generates, model, input })
     }
 
     /// The items of the input that stands behind `before`, without brackets.

@@ -148,7 +148,7 @@ mod tests {
     const AS_INPUT: &str = r#"{"type":"function_call","call_id":"c"}"#;
 
     fn stream(events: &[String]) -> String {
-        events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect()
+        events.iter().flat_map(|event| ["event: x\ndata: ", event, "\n\n"]).collect()
     }
 
     #[test]

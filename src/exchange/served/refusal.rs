@@ -28,6 +28,8 @@ struct Words<'a> {
     r#type: &'static str,
     code: Option<&'a str>,
     message: &'a str,
+    /// Left out where nothing of the message is meant, as OpenAI has it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
 }
 
@@ -209,7 +211,7 @@ mod tests {
         let flat = r#"{"type":"error","sequence_number":3,"code":"c","message":"m","param":null}"#;
         let expected = json!({
             "type": "error", "status": 500,
-            "error": { "type": "server_error", "code": "c", "message": "m", "param": null },
+            "error": { "type": "server_error", "code": "c", "message": "m" },
         });
         assert_eq!(read(&of_event(flat)), expected);
         let nested = r#"{"type":"error","status":400,"error":{"code":"c"}}"#;

@@ -75,7 +75,7 @@ impl Incoming {
     }
 
     /// Waits until the client leaves.
-    pub async fn to_end(&mut self) {
+    pub async fn wait_for_end(&mut self) {
         while let Some(Ok(_)) = self.payload.next().await {}
     }
 
@@ -149,13 +149,10 @@ fn code_for(error: &ProtocolError) -> CloseCode {
 /// not.
 fn declared_length(frame: &[u8]) -> u64 {
     match frame {
-        [_, second, rest @ ..] => match (second & 0x7f, rest) {
-            (126, [a, b, ..]) => u16::from_be_bytes([*a, *b]).into(),
-            (127, [a, b, c, d, e, f, g, h, ..]) => {
-                u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])
-            }
-            (126 | 127, _) => 0,
-            (length, _) => length.into(),
+        [_, second, rest @ ..] => match second & 0x7f {
+            126 => rest.first_chunk().map_or(0, |length| u16::from_be_bytes(*length).into()),
+            127 => rest.first_chunk().map_or(0, |length| u64::from_be_bytes(*length)),
+            length => length.into(),
         },
         _ => 0,
     }

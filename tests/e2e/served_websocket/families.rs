@@ -50,9 +50,9 @@ async fn talk(list: impl Fn(&str) -> String, no_responses: bool, streams: [&str;
         .collect();
     assert!(!results.is_empty(), "{end}");
     let next = json!({ "previous_response_id": end["response"]["id"], "input": results });
-    let last = client.ask(&create(next)).await;
-    assert_eq!(last["type"], "response.completed", "{last}");
-    assert!(last["response"]["usage"]["total_tokens"].as_u64().unwrap() > 0, "{last}");
+    let end = client.ask(&create(next)).await;
+    assert_eq!(end["type"], "response.completed", "{end}");
+    assert!(end["response"]["usage"]["total_tokens"].as_u64().unwrap() > 0, "{end}");
 
     assert_eq!(provider.asked(), calls);
     body(&provider, calls - 1)

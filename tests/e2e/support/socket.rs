@@ -8,6 +8,9 @@ use super::expect;
 const TEXT: u8 = 0x1;
 const CLOSE: u8 = 0x8;
 
+/// Stands before a length.
+const MASKED: u8 = 0x80;
+
 /// A client that has shaken hands.
 pub struct SocketClient(pub Client);
 
@@ -36,13 +39,13 @@ impl SocketClient {
         const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];
         let mut frame = vec![0x80 | opcode];
         match payload.len() {
-            length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+            length @ 0..126 => frame.push(MASKED + u8::try_from(length).unwrap()),
             length @ 126..65_536 => {
-                frame.push(0x80 | 126);
+                frame.push(MASKED + 126);
                 frame.extend(u16::try_from(length).unwrap().to_be_bytes());
             }
             length => {
-                frame.push(0x80 | 127);
+                frame.push(MASKED + 127);
                 frame.extend((length as u64).to_be_bytes());
             }
         }

@@ -71,7 +71,7 @@ async fn what_cannot_be_understood_says_by_which_code_to_close() {
     let text = |length: usize| Message::Text("x".repeat(length).into());
     let whole = frames([text(LIMIT + 1)]);
     let endless = {
-        let mut frame = vec![0x81, 0x80 | 127];
+        let mut frame = vec![0x81, 0x80 + 127];
         frame.extend(u64::MAX.to_be_bytes());
         frame
     };
