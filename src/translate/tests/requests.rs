@@ -1,6 +1,7 @@
 //! Every recorded request, written for each other dialect.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::*;
 
@@ -203,7 +204,7 @@ fn what_is_dropped_is_what_the_page_says() {
         for upstream in ALL.into_iter().filter(|upstream| *upstream != client) {
             let written = write_request(&request, upstream, model_of(upstream));
             let dropped = written.dropped.to_field().unwrap_or_else(|| "-".to_owned());
-            told.push_str(&format!("{name:<18} {client} for {upstream}: {dropped}\n"));
+            writeln!(told, "{name:<18} {client} for {upstream}: {dropped}").unwrap();
         }
     }
     insta::assert_snapshot!(told);
