@@ -45,6 +45,8 @@ mod request;
 mod responses;
 mod signature;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod typed;
 mod whole;
 

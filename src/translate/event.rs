@@ -96,9 +96,10 @@ impl Usage {
         self.output.unwrap_or(0)
     }
 
+    /// Never more than the output: some servers count it beside.
     #[must_use]
     pub fn reasoning(&self) -> u64 {
-        self.reasoning.unwrap_or(0)
+        self.reasoning.unwrap_or(0).min(self.output())
     }
 }
 

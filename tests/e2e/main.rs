@@ -35,4 +35,5 @@ mod support;
 mod thinking;
 mod tls;
 mod translation;
+mod translation_memory;
 mod websocket;
