@@ -68,7 +68,7 @@ impl EncryptedUpstream {
         let held = FaultProxy::before(address_in(&upstream.origin)).await;
         let config = authority.server_config("127.0.0.1", &[b"http/1.1"]);
         let at_upstream = FaultProxy::before(encrypting(config, held.address).await).await;
-        let yaml = configuration(&format!("https://{}", at_upstream.address));
+        let yaml = configuration(&format!("https://{}", at_upstream.address), CLAUDE);
         let tls = format!("tls: {{ upstream-ca: '{}' }}\n", authority.ca_file());
         let (address, gateway) = start(yaml + &tls + more).await;
         let at_client = FaultProxy::before(address).await;
