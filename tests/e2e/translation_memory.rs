@@ -97,7 +97,7 @@ async fn grown_by(list: &str, target: &str, answer: &'static Answer, end: &str) 
     let mut filling = 0;
     let mut newest = Vec::new();
     while let Some(chunk) = expect(client.chunk(), "the next piece").await.unwrap() {
-        filling += chunk.iter().filter(|byte| **byte == FILLING.as_bytes()[0]).count();
+        filling += memchr::memchr_iter(FILLING.as_bytes()[0], &chunk).count();
         newest = chunk;
     }
     assert_eq!(filling, INPUT_BYTES, "all of it came");
