@@ -51,9 +51,9 @@ fn an_emoji_is_whole_wherever_it_is_cut() {
         let emoji = text(stream).find('🗼').unwrap();
         for client in ALL.into_iter().filter(|client| *client != upstream) {
             for cut in emoji + 1..emoji + 4 {
-                let (head, tail) = stream.split_at(cut);
-                let heard = translated(upstream, client, [head, tail]);
-                let heard = understood(client, &heard).unwrap();
+                let (before, behind) = stream.split_at(cut);
+                let told = translated(upstream, client, [before, behind]);
+                let heard = understood(client, &told).unwrap();
                 let says = ["says The capital of France is Paris. 🗼"];
                 assert_eq!(sketch_blocks(&heard.blocks), says, "{name} for {client} at {cut}");
             }
