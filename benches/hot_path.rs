@@ -9,12 +9,14 @@ use std::time::Instant;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ampgate::actors::clock::Clock;
 use ampgate::actors::router::{
-    Attempts, Choice, Fallbacks, LocalPlan, ModelRequest, ProviderRouter, RouterSettings, Rules,
+    Attempts, Choice, Fallbacks, LocalPlan, ModelRequest, ProviderRouter, Reach, RouterSettings,
+    Rules,
 };
 use ampgate::body::{AnswerRewriter, SseTail, find_model, replace_model};
 use ampgate::config::{Sources, load_text};
 use ampgate::dialect::{FirstEvent, first_event, model_paths, session_key};
 use ampgate::headers::{ForUpstream, UpstreamCredential, presented_keys};
+use ampgate::translate::{ClientNames, Envelope, StreamTranslator};
 use ampgate::types::{ApiKey, ClientId, ClientKey, Dialect, Keyring, ModelName};
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -171,6 +173,95 @@ fn event_stream(criterion: &mut Criterion) {
     });
 }
 
+/// An answer in so many events, one chunk each: text in pieces of some words, as models say it.
+fn answer_of(upstream: Dialect, events: usize) -> Vec<Bytes> {
+    let piece = "a line of \\\"code\\\" and then";
+    let (head, text, tail): (&[&str], String, &[&str]) = match upstream {
+        Dialect::Anthropic => (
+            &[
+                r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[],"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+                r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            ],
+            format!(
+                r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{piece}"}}}}"#
+            ),
+            &[
+                r#"{"type":"content_block_stop","index":0}"#,
+                r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":12}}"#,
+                r#"{"type":"message_stop"}"#,
+            ],
+        ),
+        _ => (
+            &[
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795000000,"model":"gpt-5","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#,
+            ],
+            format!(
+                r#"{{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795000000,"model":"gpt-5","choices":[{{"index":0,"delta":{{"content":"{piece}"}},"finish_reason":null}}],"usage":null}}"#
+            ),
+            &[
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795000000,"model":"gpt-5","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"#,
+                r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795000000,"model":"gpt-5","choices":[],"usage":{"prompt_tokens":25,"completion_tokens":12,"total_tokens":37}}"#,
+                "[DONE]",
+            ],
+        ),
+    };
+    let texts = std::iter::repeat_n(text.as_str(), events - head.len() - tail.len());
+    let all = head.iter().copied().chain(texts).chain(tail.iter().copied());
+    all.map(|data| Bytes::from(format!("data: {data}\n\n"))).collect()
+}
+
+/// What a translated event costs, for each dialect that a client can speak, beside one that passes.
+fn translated_stream(criterion: &mut Criterion) {
+    let pairs = [
+        ("Chat to Anthropic", Dialect::OpenAiChat, Dialect::Anthropic),
+        ("Anthropic to Chat", Dialect::Anthropic, Dialect::OpenAiChat),
+        ("Chat to Responses", Dialect::OpenAiChat, Dialect::OpenAiResponses),
+        ("Chat to Gemini", Dialect::OpenAiChat, Dialect::Gemini),
+    ];
+    for events in [8, 200] {
+        let mut group = criterion.benchmark_group(format!("translated stream of {events} events"));
+        group.throughput(Throughput::Elements(events as u64)); // so the time of one event is told
+        for upstream in [Dialect::OpenAiChat, Dialect::Anthropic] {
+            let chunks = answer_of(upstream, events);
+            group.bench_function(format!("{upstream} as it is"), |bencher| {
+                bencher.iter(|| {
+                    let mut tail = SseTail::default();
+                    for chunk in black_box(&chunks) {
+                        tail.push(chunk);
+                    }
+                    tail.is_at_event_boundary()
+                });
+            });
+        }
+        for (pair, upstream, client) in pairs {
+            let chunks = answer_of(upstream, events);
+            let translate = || {
+                let mut translator = translator(upstream, client);
+                for chunk in black_box(&chunks) {
+                    let mut out = BytesMut::with_capacity(chunk.len() * 2);
+                    translator.push(chunk, &mut out);
+                    black_box(out);
+                }
+                translator
+            };
+            assert!(translate().has_ended(), "{pair}: the answer came to its end");
+            group.bench_function(pair, |bencher| bencher.iter(translate));
+        }
+        group.finish();
+    }
+}
+
+fn translator(upstream: Dialect, client: Dialect) -> StreamTranslator {
+    let envelope = Envelope {
+        id: "0198c2f0a1b27c3d8e4f5a6b7c8d9e0f".to_owned(),
+        model: MODEL.to_owned(),
+        created: 1_795_000_000,
+        wants_usage: true,
+        as_array: false,
+    };
+    StreamTranslator::new(upstream, client, ClientNames::default(), envelope)
+}
+
 /// A router over so many Claude credentials. Runs inside an actix system.
 fn router(credentials: u32) -> ProviderRouter {
     let list: Vec<String> =
@@ -195,7 +286,8 @@ fn choose(
     conversation: Option<&HeaderMap>,
 ) -> LocalPlan {
     let dialect = Dialect::Anthropic;
-    let request = ModelRequest { dialect, model, came_through_amp_door: false };
+    let request =
+        ModelRequest { dialect, model, came_through_amp_door: false, reach: Reach::SameDialect };
     let session = || conversation.and_then(|fields| session_key(fields, dialect, b""));
     match router.choose(&request, &Attempts::default(), session) {
         Ok(Choice::Local(plan)) => plan,
@@ -239,5 +331,13 @@ fn is_unbound(router: &ProviderRouter, model: &ModelName, conversation: &HeaderM
     one.credential().id != other.credential().id
 }
 
-criterion_group!(benches, key_check, header_policy, model_in_body, event_stream, routing);
+criterion_group!(
+    benches,
+    key_check,
+    header_policy,
+    model_in_body,
+    event_stream,
+    translated_stream,
+    routing
+);
 criterion_main!(benches);

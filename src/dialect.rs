@@ -22,7 +22,9 @@ mod verdict;
 
 pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
-pub use gemini::{GeminiCall, parse_gemini_call, parse_gemini_path, replace_gemini_model};
+pub use gemini::{
+    GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
+};
 pub use models::{
     ListedModel, ModelEntry, ModelListShape, ModelsPage, list_shape, models_list, naming_member,
     page_query, read_models_page,

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Whether we are draining, and when draining is over. Cloned to every worker.
+/// Whether we are draining, since when, and when draining is over. Cloned to every worker.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
+    /// Asked by every request, so it takes no lock.
     draining: Arc<AtomicBool>,
+    begun: CancellationToken,
     over: CancellationToken,
 }
 
@@ -16,6 +18,7 @@ impl Drain {
     /// From now on new requests are refused; what runs may finish.
     pub fn begin(&self) {
         self.draining.store(true, Ordering::Release);
+        self.begun.cancel();
     }
 
     /// Time is up: what still runs ends now.
@@ -27,6 +30,11 @@ impl Drain {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Ends when draining begins.
+    pub fn begun(&self) -> WaitForCancellationFutureOwned {
+        self.begun.clone().cancelled_owned()
     }
 
     /// Ends when time is up.

@@ -67,6 +67,8 @@ pub enum GatewayError {
     FirstByteTimeout { provider: ProviderName },
     #[error("provider `{provider}` sent an answer that is not HTTP")]
     UpstreamGarbled { provider: ProviderName },
+    #[error("provider `{provider}` sent an answer that cannot be translated")]
+    UpstreamUnreadable { provider: ProviderName },
     #[error("all connections to provider `{provider}` are in use; try again")]
     UpstreamBusy { provider: ProviderName },
     #[error("provider `{provider}` stopped in the middle of its answer")]
@@ -111,6 +113,7 @@ impl GatewayError {
             Self::ConnectTimeout { .. } => ("connect_timeout", StatusCode::GATEWAY_TIMEOUT),
             Self::FirstByteTimeout { .. } => ("first_byte_timeout", StatusCode::GATEWAY_TIMEOUT),
             Self::UpstreamGarbled { .. } => ("upstream_garbled", StatusCode::BAD_GATEWAY),
+            Self::UpstreamUnreadable { .. } => ("upstream_unreadable", StatusCode::BAD_GATEWAY),
             Self::UpstreamBusy { .. } => ("upstream_busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::UpstreamBroke { .. } => ("upstream_broke", StatusCode::BAD_GATEWAY),
             Self::IdleTimeout { .. } => ("idle_timeout", StatusCode::GATEWAY_TIMEOUT),

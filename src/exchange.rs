@@ -3,7 +3,8 @@
 //! Each function here is one plan, read from top to bottom: key, request head, dispatch, answer head,
 //! stream. [`relay`] takes Amp's own traffic to the Amp server; [`model_call`] takes a model call to
 //! one of the team's providers or, when none serves the model, to Amp; [`list_models`] tells what can
-//! be asked for; [`open_amp_socket`] and [`open_responses_socket`] open WebSockets.
+//! be asked for; [`open_amp_socket`] and [`open_responses_socket`] open WebSockets, and
+//! [`serve_responses_socket`] answers one itself.
 
 mod ahead;
 mod amp;
@@ -11,10 +12,13 @@ mod answer;
 mod asked;
 mod attempts;
 mod call;
+mod foreign;
+mod head;
 mod incoming;
 mod judged;
 mod local;
 mod models;
+mod served;
 mod socket;
 mod stream;
 
@@ -22,11 +26,13 @@ use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
 pub use models::list_models;
+pub use served::serve_responses_socket;
 pub use socket::{Opening, open_amp_socket, open_responses_socket};
 
 use self::answer::Answering;
 use self::asked::Asked;
 use self::call::Call;
+use self::head::Head;
 use self::incoming::{collect_body, streamed_body};
 use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, RequestBody, UpstreamFailure};
@@ -34,6 +40,21 @@ use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
 use crate::types::ClientId;
+
+/// Notes why a request has no answer but our own: in its line, and where it is no fault of the client
+/// in a warning with the cause.
+pub fn note_failure(record: &RequestRecord, failure: &UpstreamFailure) {
+    let UpstreamFailure { error, cause } = failure;
+    record.fails_with(error.code());
+    if error.status().is_server_error() {
+        tracing::warn!(
+            request.id = record.id(),
+            error.code = error.code(),
+            cause,
+            "request failed"
+        );
+    }
+}
 
 /// Takes a request to the Amp server as it is. `client` is whose key was shown; behind a door
 /// without a key guard it is `None`, and then no key of ours goes along.
@@ -44,16 +65,17 @@ pub async fn relay(
     client: Option<&ClientId>,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let body = streamed_body(request, payload, handles.settings.limits.request_body)?;
-    let outgoing = amp_request(handles, request, client, body).await?;
+    let head = Head::of(request);
+    let outgoing = amp_request(handles, &head, client, body).await?;
     let upstream = handles.upstream.send(outgoing).await?;
-    let answering = Answering::relayed(request, handles.drain.clone());
+    let answering = Answering::relayed(&head, handles.drain.clone());
     Ok(answer::from_upstream(upstream.into(), answering).await)
 }
 
 /// A request to the Amp server, ready to be sent: the client's credentials out, the team's key in.
 async fn amp_request(
     handles: &Handles,
-    request: &HttpRequest,
+    request: &Head<'_>,
     client: Option<&ClientId>,
     body: RequestBody,
 ) -> Result<OutgoingRequest, UpstreamFailure> {
@@ -65,7 +87,7 @@ async fn amp_request(
     let first_byte_timeout = handles.settings.timeouts.relay_first_byte;
     let outgoing =
         amp::outgoing(amp, &handles.keyring, request, key.as_ref(), body, first_byte_timeout)?;
-    RequestRecord::of(request).is_answered_by(outgoing.provider.clone());
+    request.record.is_answered_by(outgoing.provider.clone());
     Ok(outgoing)
 }
 
@@ -79,12 +101,12 @@ pub async fn model_call(
     client: Option<&ClientId>,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let settings = &handles.settings;
-    let record = RequestRecord::of(request);
+    let head = Head::of(request);
     // Collected, because the model decides where the body goes, and because a call that failed is
     // made again elsewhere; bounded by `limits.request-body`.
     let body = collect_body(request, payload, settings.limits.request_body, settings.timeouts.idle)
         .await?;
-    let asked = Asked::parse(request, door.call, &body, settings.limits.request_body)?;
-    record.asks_for(asked.model.clone());
-    attempts::answer(&Call::new(handles, request, door, client, body, asked)).await
+    let asked = Asked::parse(&head, door.call, &body, settings.limits.request_body)?;
+    head.record.asks_for(asked.model.clone());
+    attempts::answer(&Call::new(handles, head, door, client, body, asked)).await
 }

@@ -20,5 +20,6 @@ pub mod guard;
 pub mod headers;
 pub mod routes;
 pub mod telemetry;
+pub mod translate;
 pub mod tunnel;
 pub mod types;

@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::actors::Handles;
+use crate::actors::router::SocketService;
 use crate::actors::upstream::UpstreamFailure;
 use crate::door::{Door, ModelCall, ModelDoor, Nowhere, Probe, error_response};
 use crate::drain::Drain;
@@ -24,17 +25,9 @@ pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse
         return HttpResponse::InternalServerError().finish();
     };
     let outcome = route(&admitted.handles, &request, payload, &admitted).await;
-    outcome.unwrap_or_else(|UpstreamFailure { error, cause }| {
-        record.fails_with(error.code());
-        if error.status().is_server_error() {
-            tracing::warn!(
-                request.id = record.id(),
-                error.code = error.code(),
-                cause,
-                "request failed"
-            );
-        }
-        error_response(&admitted.door, &error, record.id())
+    outcome.unwrap_or_else(|failure| {
+        exchange::note_failure(&record, &failure);
+        error_response(&admitted.door, &failure.error, record.id())
     })
 }
 
@@ -56,7 +49,7 @@ async fn route(
                 exchange::list_models(handles, request, door, client).await
             }
             ModelCall::ResponsesSocket if wants_tunnel() => {
-                tunnel_to_provider(handles, request, payload, door).await
+                responses_socket(admitted, request, payload, door).await
             }
             ModelCall::ResponsesSocket => {
                 Err(GatewayError::MethodNotAllowed { allow: "POST" }.into())
@@ -104,14 +97,23 @@ fn sign_in(handles: &Handles, request: &HttpRequest) -> Result<HttpResponse, Ups
 }
 
 /// Codex's WebSocket. A 426 makes it fall back to HTTP at once; another refusal costs it seconds.
-async fn tunnel_to_provider(
-    handles: &Handles,
+async fn responses_socket(
+    admitted: &Admitted,
     request: &HttpRequest,
     payload: Payload,
     door: ModelDoor,
 ) -> Result<HttpResponse, UpstreamFailure> {
-    let opening = exchange::open_responses_socket(handles, request, door).await?;
-    Ok(join_or_refuse(handles, request, payload, opening))
+    let Admitted { handles, client, .. } = admitted;
+    match handles.router.socket_service() {
+        SocketService::Provider => {
+            let opening = exchange::open_responses_socket(handles, request, door).await?;
+            Ok(join_or_refuse(handles, request, payload, opening))
+        }
+        SocketService::Gateway => {
+            exchange::serve_responses_socket(handles, request, payload, door, client.as_ref())
+        }
+        SocketService::Nobody => Err(GatewayError::WebSocketNotServed.into()),
+    }
 }
 
 fn join_or_refuse(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["types"],
     &["body", "config", "counters", "dialect", "drain", "error", "headers"],
-    &["adapt", "door"],
+    &["adapt", "door", "translate"],
     &["actors", "telemetry"],
     &["exchange", "guard", "tunnel"],
     &["routes"],

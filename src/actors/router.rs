@@ -34,12 +34,15 @@ use actix::{Actor as _, Addr};
 use arc_swap::ArcSwap;
 
 pub use offers::{Account, DiscoveredLists, ListSource, NoList, Offer, Offers};
-pub use plan::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, RestingProvider};
+pub use plan::{
+    Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach, RestingProvider,
+    SocketService,
+};
 pub use table::{Fallbacks, Rules};
 
 use self::actor::{
-    Bind, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext, ReportSuccess,
-    Settle,
+    Bind, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext, ReportNoResponses,
+    ReportSuccess, Settle,
 };
 use self::affinity::{Affinity, Conversation};
 use self::cooldown::CoolingState;
@@ -145,14 +148,15 @@ impl ProviderRouter {
     ) -> Result<Choice, GatewayError> {
         let snapshot = self.0.shared.snapshot.load();
         let table = &self.0.routes.table;
-        let Some(candidates) = table.candidates(request.dialect, request.model) else {
+        let Some(candidates) = table.candidates(request.dialect, request.model, request.reach)
+        else {
             let may_ask_amp =
                 matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
             if request.came_through_amp_door && may_ask_amp {
                 return Ok(Choice::Amp);
             }
             let (dialect, amp_door) = (request.dialect, request.came_through_amp_door);
-            return Err(table.not_served(dialect, request.model, amp_door));
+            return Err(table.not_served(dialect, request.model, amp_door, request.reach));
         };
         let picked = self.pick(&snapshot, &candidates.all, attempts, request, session);
         let (index, probe, conversation) = match picked {
@@ -172,8 +176,10 @@ impl ProviderRouter {
                 }));
             }
         };
-        let Candidate { member, upstream_model } = candidates.all[index].clone();
+        let Candidate { member, upstream_model, dialect } = candidates.all[index].clone();
         Ok(Choice::Local(LocalPlan {
+            dialect: snapshot.spoken_dialect(&member, dialect),
+            instead_of_responses: false,
             renames: upstream_model != *request.model,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
@@ -183,6 +189,12 @@ impl ProviderRouter {
             conversation,
             probe,
         }))
+    }
+
+    /// Who answers a WebSocket of the Responses API.
+    #[must_use]
+    pub fn socket_service(&self) -> SocketService {
+        self.0.routes.table.socket_service()
     }
 
     /// The credential for a WebSocket of the Responses API, which names no model at its opening.
@@ -200,13 +212,24 @@ impl ProviderRouter {
             .routes
             .table
             .socket_members(dialect)
-            .map(|member| Candidate { member: member.clone(), upstream_model: model.clone() })
+            .map(|member| Candidate {
+                member: member.clone(),
+                upstream_model: model.clone(),
+                dialect,
+            })
             .collect();
-        let asked = ModelRequest { dialect, model: &model, came_through_amp_door: false };
+        let asked = ModelRequest {
+            dialect,
+            model: &model,
+            came_through_amp_door: false,
+            reach: Reach::SameDialect,
+        };
         let picked = self.pick(&snapshot, &candidates, attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };
         let member = candidates[index].member.clone();
         Some(LocalPlan {
+            dialect,
+            instead_of_responses: false,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
             upstream_model: model,
@@ -338,6 +361,11 @@ impl ProviderRouter {
     pub async fn turned_long_context_down(&self, plan: &LocalPlan) {
         self.0.actor.do_send(ReportNoLongContext(plan.member.clone()));
         self.settle().await;
+    }
+
+    /// Notes that a provider has Chat Completions and no Responses.
+    pub fn found_without_responses(&self, plan: &LocalPlan) {
+        self.0.actor.do_send(ReportNoResponses(plan.member.clone()));
     }
 
     async fn settle(&self) {

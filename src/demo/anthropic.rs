@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::failure::Refusal;
-use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
+use super::prompt::{Found, Prompt, last_text, pieces, read_call, result_text, tokens_in};
 use super::stream::{Script, named_event};
 use super::{Demo, doors};
 use crate::types::Dialect;
@@ -42,12 +42,13 @@ pub async fn count_tokens(req: HttpRequest, body: Bytes) -> HttpResponse {
 
 fn read_prompt(req: &HttpRequest, body: &[u8]) -> Result<Prompt, Refusal> {
     let (body, model) = read_call(req.headers(), body)?;
-    Ok(Prompt::new(&body, &model, &find(&body)))
+    Ok(Prompt::new(&body, &model, find(&body)))
 }
 
 fn find(body: &Value) -> Found<'_> {
+    let tools = body["tools"].as_array().into_iter().flatten();
     let mut found = Found {
-        first_tool: body["tools"].as_array().and_then(|tools| tools.first()?["name"].as_str()),
+        tools: tools.filter_map(|tool| tool["name"].as_str()).collect(),
         ..Found::default()
     };
     for message in body["messages"].as_array().into_iter().flatten() {
@@ -55,8 +56,11 @@ fn find(body: &Value) -> Found<'_> {
         if message["role"] == "user" {
             found.said = last_text(content).or(found.said);
         }
-        let mut blocks = content.as_array().into_iter().flatten();
-        found.has_tool_result |= blocks.any(|block| block["type"] == "tool_result");
+        for block in content.as_array().into_iter().flatten() {
+            if block["type"] == "tool_result" {
+                found.tool_result = Some(result_text(&block["content"]));
+            }
+        }
     }
     found
 }
@@ -73,7 +77,7 @@ impl Answer {
     fn message(&self) -> Value {
         let mut message = self.head();
         message["content"] = match &self.prompt.tool {
-            Some(tool) => json!([self.tool_use(tool)]),
+            Some(tool) => json!([self.tool_use(&tool.name, &tool.input())]),
             None => json!([{ "type": "text", "text": self.text }]),
         };
         message["stop_reason"] = json!(self.stop_reason());
@@ -85,7 +89,7 @@ impl Answer {
         let mut script = Script::default();
         script.frame(named_event(&json!({ "type": "message_start", "message": self.head() })));
         let block = match &self.prompt.tool {
-            Some(tool) => self.tool_use(tool),
+            Some(tool) => self.tool_use(&tool.name, &json!({})),
             None => json!({ "type": "text", "text": "" }),
         };
         let block = json!({ "type": "content_block_start", "index": 0, "content_block": block });
@@ -106,11 +110,11 @@ impl Answer {
     }
 
     fn deltas(&self) -> Vec<Value> {
-        if self.prompt.tool.is_some() {
-            let parts = ["", "{", "}"]; // the first one is empty at the real provider too
-            return parts
-                .map(|part| json!({ "type": "input_json_delta", "partial_json": part }))
-                .into();
+        if let Some(tool) = &self.prompt.tool {
+            let mut parts = vec![String::new()]; // the first one is empty at the real provider too
+            parts.extend(tool.argument_pieces());
+            let delta = |part| json!({ "type": "input_json_delta", "partial_json": part });
+            return parts.into_iter().map(delta).collect();
         }
         let text_delta = |text| json!({ "type": "text_delta", "text": text });
         pieces(&self.text).into_iter().map(text_delta).collect()
@@ -130,8 +134,8 @@ impl Answer {
         })
     }
 
-    fn tool_use(&self, tool: &str) -> Value {
-        json!({ "type": "tool_use", "id": self.tool_use_id, "name": tool, "input": {} })
+    fn tool_use(&self, name: &str, input: &Value) -> Value {
+        json!({ "type": "tool_use", "id": self.tool_use_id, "name": name, "input": input })
     }
 
     fn stop_reason(&self) -> &'static str {

@@ -4,7 +4,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
+use super::prompt::{Found, Prompt, last_text, pieces, read_call, result_text, tokens_in};
 use super::stream::{Script, data_event};
 use super::{Demo, doors};
 use crate::types::Dialect;
@@ -46,7 +46,7 @@ fn create(
         Ok(call) => call,
         Err(refusal) => return refusal.in_dialect(Dialect::OpenAiChat),
     };
-    let prompt = Prompt::new(&body, &model, &find(&body));
+    let prompt = Prompt::new(&body, &model, find(&body));
     let answer = Answer {
         id: demo.id(id),
         call_id: demo.id("call"),
@@ -62,17 +62,18 @@ fn create(
 }
 
 fn find_in_messages(body: &Value) -> Found<'_> {
+    let tools = body["tools"].as_array().into_iter().flatten();
     let mut found = Found {
-        first_tool: body["tools"]
-            .as_array()
-            .and_then(|tools| tools.first()?["function"]["name"].as_str()),
+        tools: tools.filter_map(|tool| tool["function"]["name"].as_str()).collect(),
         ..Found::default()
     };
     for message in body["messages"].as_array().into_iter().flatten() {
         if message["role"] == "user" {
             found.said = last_text(&message["content"]).or(found.said);
         }
-        found.has_tool_result |= message["role"] == "tool";
+        if message["role"] == "tool" {
+            found.tool_result = Some(result_text(&message["content"]));
+        }
     }
     found
 }
@@ -97,7 +98,7 @@ impl Answer {
         let mut message = json!({ "role": "assistant", "content": self.text, "refusal": null });
         if let Some(tool) = &self.prompt.tool {
             message["content"] = Value::Null;
-            message["tool_calls"] = json!([self.tool_call(tool, "{}")]);
+            message["tool_calls"] = json!([self.tool_call(&tool.name, &tool.arguments)]);
         }
         let choice = json!({
             "index": 0,
@@ -114,11 +115,13 @@ impl Answer {
         let mut script = Script::default();
         script.frame(self.chat_chunk(json!({ "role": "assistant", "content": "" }), None));
         if let Some(tool) = &self.prompt.tool {
-            let mut call = self.tool_call(tool, "");
+            let mut call = self.tool_call(&tool.name, "");
             call["index"] = json!(0);
             script.paced_frame(self.chat_chunk(json!({ "tool_calls": [call] }), None));
-            let arguments = json!([{ "index": 0, "function": { "arguments": "{}" } }]);
-            script.paced_frame(self.chat_chunk(json!({ "tool_calls": arguments }), None));
+            for piece in tool.argument_pieces() {
+                let call = json!({ "index": 0, "function": { "arguments": piece } });
+                script.paced_frame(self.chat_chunk(json!({ "tool_calls": [call] }), None));
+            }
         } else {
             for piece in pieces(&self.text) {
                 script.paced_frame(self.chat_chunk(json!({ "content": piece }), None));

@@ -87,6 +87,7 @@ fn door_of(req: &HttpRequest) -> Door {
     if is_under("/v1/")
         || is_under("/v1beta/")
         || is_under("/v1beta1/")
+        || is_under("/compatible/v1/")
         || is_under("/api/provider/")
     {
         return Door::Model(dialect_of(req), payer_of(path));
@@ -173,6 +174,7 @@ mod tests {
             ("/v1/models",                                  Door::Model(OpenAiChat, Provider)),
             ("/v1/models/gemini-demo:generateContent",      Door::Model(Gemini, Provider)),
             ("/v1beta/models",                              Door::Model(Gemini, Provider)),
+            ("/compatible/v1/chat/completions",             Door::Model(OpenAiChat, Provider)),
             ("/api/provider/anthropic/v1/messages",         Door::Model(Anthropic, Amp)),
             ("/api/provider/anthropic/models",              Door::Model(Anthropic, Amp)),
             ("/api/provider/openai/responses",              Door::Model(OpenAiResponses, Amp)),

@@ -25,6 +25,11 @@ pub fn unauthenticated(dialect: Option<Dialect>) -> HttpResponse {
     in_dialect(dialect, StatusCode::UNAUTHORIZED, code, message)
 }
 
+/// A path that a compatible server does not have, in the words of the frameworks they are built with.
+pub async fn no_such_route() -> HttpResponse {
+    HttpResponse::NotFound().json(json!({ "detail": "Not Found" }))
+}
+
 /// Why a model call with the right key is not answered.
 pub enum Refusal {
     NotJson,

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::failure::Refusal;
-use super::prompt::{Found, Prompt, pieces, read_json, tokens_in};
+use super::prompt::{Found, Prompt, pieces, read_json, result_text, tokens_in};
 use super::stream::Script;
 use super::{Demo, doors};
 use crate::types::Dialect;
@@ -27,7 +27,7 @@ pub async fn call_model(req: HttpRequest, demo: Data<Demo>, body: Bytes) -> Http
     if let Some(refusal) = Refusal::of_model(model) {
         return refusal.in_dialect(Dialect::Gemini);
     }
-    let prompt = Prompt::new(&body, model, &find(&body));
+    let prompt = Prompt::new(&body, model, find(&body));
     if method == "countTokens" {
         return HttpResponse::Ok().json(json!({ "totalTokens": prompt.input_tokens }));
     }
@@ -51,10 +51,11 @@ fn wants_sse(req: &HttpRequest) -> bool {
 
 fn find(body: &Value) -> Found<'_> {
     let tools = body["tools"].as_array().into_iter().flatten();
+    let functions = tools
+        .filter_map(|tool| either(tool, "functionDeclarations", "function_declarations"))
+        .flat_map(|functions| functions.as_array().into_iter().flatten());
     let mut found = Found {
-        first_tool: tools
-            .filter_map(|tool| either(tool, "functionDeclarations", "function_declarations"))
-            .find_map(|functions| functions.get(0)?["name"].as_str()),
+        tools: functions.filter_map(|function| function["name"].as_str()).collect(),
         ..Found::default()
     };
     for content in body["contents"].as_array().into_iter().flatten() {
@@ -62,8 +63,9 @@ fn find(body: &Value) -> Found<'_> {
             if content["role"] != "model" {
                 found.said = part["text"].as_str().or(found.said);
             }
-            found.has_tool_result |=
-                either(part, "functionResponse", "function_response").is_some();
+            if let Some(result) = either(part, "functionResponse", "function_response") {
+                found.tool_result = Some(result_text(&result["response"]));
+            }
         }
     }
     found
@@ -136,6 +138,6 @@ impl Answer {
 
     fn function_call(&self) -> Option<Value> {
         let tool = self.prompt.tool.as_ref()?;
-        Some(json!({ "functionCall": { "name": tool, "args": {} } }))
+        Some(json!({ "functionCall": { "name": tool.name, "args": tool.input() } }))
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::doors::Payer;
-use super::prompt::{Found, Prompt, last_text, pieces, read_call, tokens_in};
+use super::prompt::{Found, Prompt, ToolUse, last_text, pieces, read_call, result_text, tokens_in};
 use super::stream::{Script, named_event};
 use super::{Demo, doors};
 use crate::types::Dialect;
@@ -54,7 +54,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn to(demo: &Demo, body: &Value, model: &str, payer: Payer) -> Self {
-        let prompt = Prompt::new(body, model, &find(body));
+        let prompt = Prompt::new(body, model, find(body));
         Self {
             id: demo.id("resp"),
             item_id: demo.id(if prompt.tool.is_some() { "fc" } else { "msg" }),
@@ -89,8 +89,8 @@ impl Answer {
         if !self.is_silent {
             let begins = json!({ "type": "response.output_item.added", "item": self.item(false) });
             events.push(begins);
-            if self.prompt.tool.is_some() {
-                events.extend(self.call_events());
+            if let Some(tool) = &self.prompt.tool {
+                events.extend(self.call_events(tool));
             } else {
                 events.extend(self.text_events());
             }
@@ -129,15 +129,19 @@ impl Answer {
         events
     }
 
-    fn call_events(&self) -> Vec<Value> {
-        let event = |kind: &str, field: &str| {
+    fn call_events(&self, tool: &ToolUse) -> Vec<Value> {
+        let event = |kind: &str, field: &str, arguments: &str| {
             json!({
                 "type": format!("response.function_call_arguments.{kind}"),
                 "item_id": self.item_id,
-                field: "{}",
+                field: arguments,
             })
         };
-        vec![event("delta", "delta"), event("done", "arguments")]
+        let pieces = tool.argument_pieces();
+        let mut events: Vec<Value> =
+            pieces.iter().map(|piece| event("delta", "delta", piece)).collect();
+        events.push(event("done", "arguments", &tool.arguments));
+        events
     }
 
     fn item(&self, is_done: bool) -> Value {
@@ -146,8 +150,8 @@ impl Answer {
         if let Some(tool) = &self.prompt.tool {
             item["type"] = json!("function_call");
             item["call_id"] = json!(self.call_id);
-            item["name"] = json!(tool);
-            item["arguments"] = json!(if is_done { "{}" } else { "" });
+            item["name"] = json!(tool.name);
+            item["arguments"] = json!(if is_done { &tool.arguments } else { "" });
         } else {
             let part = json!({ "type": "output_text", "annotations": [], "text": self.text });
             item["type"] = json!("message");
@@ -186,17 +190,19 @@ fn find(body: &Value) -> Found<'_> {
     let tools = body["tools"].as_array().into_iter().flatten();
     let mut found = Found {
         said: body["input"].as_str(),
-        first_tool: tools
+        tools: tools
             .filter(|tool| tool["type"] == "function")
-            .find_map(|tool| tool["name"].as_str()),
-        has_tool_result: false,
+            .filter_map(|tool| tool["name"].as_str())
+            .collect(),
+        tool_result: None,
     };
     for item in body["input"].as_array().into_iter().flatten() {
         if item["role"] == "user" {
             found.said = last_text(&item["content"]).or(found.said);
         }
-        found.has_tool_result |=
-            item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"));
+        if item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")) {
+            found.tool_result = Some(result_text(&item["output"]));
+        }
     }
     found
 }

@@ -3,7 +3,8 @@
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use super::{
-    SEEN_PATH, amp, anthropic, chat, gemini, models, responses, responses_socket, seen, thread,
+    SEEN_PATH, amp, anthropic, chat, failure, gemini, models, responses, responses_socket, seen,
+    thread,
 };
 
 /// As much as the gateway lets through.
@@ -14,6 +15,7 @@ pub fn configure(app: &mut ServiceConfig) {
         .route(SEEN_PATH, web::get().to(seen::show))
         .configure(amp_routes)
         .service(web::scope("/api/provider/{provider}").configure(model_routes))
+        .service(web::scope("/compatible/v1").configure(compatible_routes))
         .service(web::scope("").configure(model_routes))
         .default_service(web::to(amp::anything_else));
 }
@@ -35,6 +37,14 @@ fn model_routes(scope: &mut ServiceConfig) {
         .route("/v1beta/models", web::get().to(models::list_gemini))
         .route("/v1/models/{model}", web::get().to(models::show))
         .route("/{version:v1|v1beta|v1beta1}/{path:.*}", web::post().to(gemini::call_model));
+}
+
+/// A server of the kind that speaks OpenAI's language, but only the old half of it.
+fn compatible_routes(scope: &mut ServiceConfig) {
+    scope
+        .route("/chat/completions", web::post().to(chat::create_chat))
+        .route("/models", web::get().to(models::list))
+        .default_service(web::to(failure::no_such_route));
 }
 
 /// What Amp's clients ask for besides models.

@@ -41,6 +41,12 @@ impl GeminiCall {
     }
 }
 
+/// Writes `{model}:{method}`, the last part of a path.
+#[must_use]
+pub fn gemini_path(model: &str, method: &str) -> String {
+    format!("{}:{method}", utf8_percent_encode(model, NOT_IN_PATH))
+}
+
 /// Reads `{model}:{method}`, the last part of a path, without query. The colon may be `%3A`.
 ///
 /// The last colon counts: a model name may hold one (`tuned:7`), a method may not.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::uri::PathAndQuery;
 
+use super::head::Head;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::config::Amp;
 use crate::error::GatewayError;
@@ -17,7 +17,7 @@ pub(super) const AMP: &str = "amp";
 pub(super) fn outgoing(
     amp: &Amp,
     keyring: &Keyring,
-    request: &HttpRequest,
+    request: &Head<'_>,
     key: Option<&ApiKey>,
     body: RequestBody,
     first_byte_timeout: Duration,
@@ -46,7 +46,7 @@ pub(super) fn outgoing(
 /// The client's path and query, byte for byte, less its keys.
 fn target(
     base_path: &str,
-    request: &HttpRequest,
+    request: &Head<'_>,
     keyring: &Keyring,
 ) -> Result<PathAndQuery, GatewayError> {
     let Some(asked) = request.uri().path_and_query() else {

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use super::ahead::BegunAnswer;
+use super::head::Head;
 use super::stream::{DownstreamBody, Transforms};
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::UpstreamResponse;
@@ -32,9 +33,9 @@ const GZIP_HOLD_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Answering {
     method: Method,
-    record: Rc<RequestRecord>,
-    drain: Drain,
-    model: Option<ModelAnswer>,
+    pub(super) record: Rc<RequestRecord>,
+    pub(super) drain: Drain,
+    pub(super) model: Option<ModelAnswer>,
     /// Told when the answer breaks off by its provider's fault.
     pub(super) breaks: Option<AnswerWatch>,
 }
@@ -74,14 +75,14 @@ impl ModelAnswer {
 impl Answering {
     /// For Amp's own traffic.
     #[must_use]
-    pub fn relayed(request: &HttpRequest, drain: Drain) -> Self {
-        let record = RequestRecord::of(request);
+    pub(super) fn relayed(request: &Head<'_>, drain: Drain) -> Self {
+        let record = request.record.clone();
         Self { method: request.method().clone(), record, drain, model: None, breaks: None }
     }
 
     /// For a model call.
     #[must_use]
-    pub fn modelled(request: &HttpRequest, drain: Drain, model: ModelAnswer) -> Self {
+    pub(super) fn modelled(request: &Head<'_>, drain: Drain, model: ModelAnswer) -> Self {
         Self { model: Some(model), ..Self::relayed(request, drain) }
     }
 }
@@ -105,11 +106,8 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         Some(model) if !is_encoded => rewriter(model, kind),
         _ => None,
     };
-    let amp_client = answering.model.as_mut().and_then(|model| model.amp_client.take());
-    let adapt = match amp_client {
-        Some(client) if !is_encoded && status.is_success() => adapter(client, kind),
-        _ => None,
-    };
+    let can_be_adapted = !is_encoded && status.is_success() && (is_stream || kind.is_json);
+    let adapt = if can_be_adapted { amp_adapter(&mut answering, is_stream) } else { None };
     let declared = body.length();
     // The size must be known before the head goes out, and a repaired body has another one.
     if declared.is_some_and(|length| length >= GZIP_MAGIC.len() as u64) && !is_encoded && !is_stream
@@ -133,7 +131,7 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         body,
         ahead,
         size,
-        Transforms { repair, rewrite, adapt },
+        Transforms { repair, translate: None, rewrite, adapt },
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,
@@ -144,13 +142,17 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
     response(status, fields).set_body(BoxBody::new(body))
 }
 
-fn response(status: StatusCode, fields: HeaderMap) -> HttpResponse<()> {
+pub(super) fn response(status: StatusCode, fields: HeaderMap) -> HttpResponse<()> {
     let mut response = HttpResponse::with_body(status, ());
     *response.headers_mut() = fields;
     response
 }
 
-fn tell_who_answered(fields: &mut HeaderMap, model: &ModelAnswer, record: &RequestRecord) {
+pub(super) fn tell_who_answered(
+    fields: &mut HeaderMap,
+    model: &ModelAnswer,
+    record: &RequestRecord,
+) {
     fields.insert(X_AMPGATE_ROUTE, HeaderValue::from_static(model.route.as_str()));
     if model.after_failure {
         fields.insert(X_AMPGATE_FALLBACK, HeaderValue::from_static("on-failure"));
@@ -240,12 +242,14 @@ fn rewriter(model: &ModelAnswer, kind: Kind) -> Option<AnswerRewriter> {
     kind.is_json.then(|| AnswerRewriter::json(paths, name))
 }
 
-fn adapter(client: AmpClient, kind: Kind) -> Option<AmpAnswer> {
-    let AmpClient { tool_names, crosses_makers } = client;
-    if kind.is_stream {
-        return Some(AmpAnswer::stream(tool_names));
-    }
-    kind.is_json.then(|| AmpAnswer::whole(tool_names, crosses_makers))
+/// What adapts an answer to Amp's client, if it is one that reads it.
+pub(super) fn amp_adapter(answering: &mut Answering, is_stream: bool) -> Option<AmpAnswer> {
+    let AmpClient { tool_names, crosses_makers } = answering.model.as_mut()?.amp_client.take()?;
+    Some(if is_stream {
+        AmpAnswer::stream(tool_names)
+    } else {
+        AmpAnswer::whole(tool_names, crosses_makers)
+    })
 }
 
 fn is_json(fields: &HeaderMap) -> bool {

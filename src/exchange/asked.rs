@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use actix_web::HttpRequest;
 use actix_web::http::header;
 use bytes::Bytes;
 
+use super::head::Head;
 use crate::body::{DecodeError, decode_request, find_model};
 use crate::dialect::{GeminiCall, parse_gemini_call};
 use crate::door::ModelCall;
@@ -33,7 +33,7 @@ pub(super) enum NamedIn {
 
 impl Asked {
     pub fn parse(
-        request: &HttpRequest,
+        request: &Head<'_>,
         call: ModelCall,
         body: &Bytes,
         limit_bytes: u64,
@@ -60,7 +60,7 @@ impl Asked {
     }
 
     fn in_path(
-        request: &HttpRequest,
+        request: &Head<'_>,
         model_at: usize,
         body: &Bytes,
         limit_bytes: u64,
@@ -79,7 +79,7 @@ impl Asked {
 
 /// Undoes the body's content coding for a look at it; Codex compresses with zstd.
 fn decode(
-    request: &HttpRequest,
+    request: &Head<'_>,
     body: &Bytes,
     limit_bytes: u64,
 ) -> Result<Option<Bytes>, GatewayError> {

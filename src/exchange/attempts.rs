@@ -8,19 +8,22 @@
 use std::time::{Duration, SystemTime};
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
 use super::ahead::BegunAnswer;
 use super::answer::{self, Answering, ModelAnswer};
 use super::call::Call;
+use super::foreign::{self, Translation};
 use super::judged::{Judged, look_at};
 use super::local;
-use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest};
+use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
+use crate::config::Family;
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::telemetry::Route;
-use crate::types::ProviderName;
+use crate::types::{Dialect, ProviderName};
 
 /// The pause before another round when no credential rests, so that nothing says how long to wait.
 /// Doubled for each round.
@@ -30,7 +33,7 @@ const ROUND_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 enum Failure {
     /// A provider's own answer: passed on when there is no better one.
-    Answer(Box<(BegunAnswer, Answering)>),
+    Answer(Box<(BegunAnswer, Answering, Option<Translation>)>),
     /// No answer came.
     Error(UpstreamFailure),
 }
@@ -51,6 +54,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         dialect: call.dialect,
         model: &call.asked.model,
         came_through_amp_door: call.came_through_amp_door(),
+        reach: call.reach(),
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
@@ -93,8 +97,8 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
     }
     match last {
         Some(Failure::Answer(failed)) => {
-            let (answer, answering) = *failed;
-            Ok(answer::from_upstream(answer, answering).await)
+            let (answer, answering, translation) = *failed;
+            told(answer, answering, translation).await
         }
         Some(Failure::Error(failure)) => Err(failure),
         None => Err(all_rest(call, &exhausted).into()),
@@ -180,7 +184,15 @@ async fn attempt(
     record.takes(route_of(&plan));
     record.tries(credential.provider.clone(), credential.id.clone());
     let family = credential.family;
-    let outgoing = local::call(&plan, call)?;
+    let (outgoing, translation) = if plan.dialect == call.dialect {
+        (local::call(&plan, call)?, None)
+    } else if call.only_counts() {
+        let answering = answering(call, &plan);
+        return foreign::count(&plan, call, &answering).await.map(Outcome::Answered);
+    } else {
+        let (outgoing, translation) = foreign::call(&plan, call)?;
+        (outgoing, Some(translation))
+    };
     let sent_at = router.now();
     let response = match handles.upstream.send(outgoing).await {
         Ok(response) => response,
@@ -195,7 +207,7 @@ async fn attempt(
             return Ok(Outcome::Failed(Failure::Error(failure)));
         }
     };
-    let judged = look_at(response, call.dialect, family, SystemTime::now()).await;
+    let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
     if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {
         // Only what was asked for can have been turned down.
@@ -205,25 +217,35 @@ async fn attempt(
             return Ok(Outcome::AskAgain(Box::new(plan)));
         }
     }
+    if plan.dialect == Dialect::OpenAiResponses
+        && family == Family::OpenAiCompatible
+        && call.reach() == Reach::AnyDialect
+        && says_no_such_route(answer.response.status)
+    {
+        plan.dialect = Dialect::OpenAiChat;
+        plan.instead_of_responses = true;
+        return Ok(Outcome::AskAgain(Box::new(plan)));
+    }
     let mut answering = answering(call, &plan);
     match verdict {
         // A provider that cannot count has the model all the same.
         Verdict::Trouble(Trouble { class: TroubleClass::ModelUnknown, .. })
             if call.only_counts() =>
         {
-            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
+            told(answer, answering, translation).await.map(Outcome::Answered)
         }
         Verdict::Fine => {
             // To count well proves nothing about the model's own limits.
             if is_settled && !call.only_counts() {
                 router.succeeded(&mut plan, sent_at);
             }
+            if plan.instead_of_responses {
+                router.found_without_responses(&plan);
+            }
             answering.breaks = (!call.only_counts()).then(|| router.watch(plan, sent_at));
-            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
+            told(answer, answering, translation).await.map(Outcome::Answered)
         }
-        Verdict::RequestFault => {
-            Ok(Outcome::Answered(answer::from_upstream(answer, answering).await))
-        }
+        Verdict::RequestFault => told(answer, answering, translation).await.map(Outcome::Answered),
         Verdict::Trouble(trouble) => {
             attempts.note_failure_of(&plan);
             note_retry(call, trouble.class.as_str());
@@ -234,10 +256,31 @@ async fn attempt(
             Ok(Outcome::Failed(if is_empty_stream {
                 Failure::Error(GatewayError::UpstreamReset { provider }.into())
             } else {
-                Failure::Answer(Box::new((answer, answering)))
+                Failure::Answer(Box::new((answer, answering, translation)))
             }))
         }
     }
+}
+
+/// The answer as the client gets it.
+async fn told(
+    answer: BegunAnswer,
+    answering: Answering,
+    translation: Option<Translation>,
+) -> Result<HttpResponse, UpstreamFailure> {
+    match translation {
+        Some(translation) => foreign::from_upstream(answer, answering, translation).await,
+        None => Ok(answer::from_upstream(answer, answering).await),
+    }
+}
+
+/// What servers answer on a path they do not have. A model that they do not have may look the same;
+/// then Chat Completions says so once more.
+fn says_no_such_route(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+    )
 }
 
 fn note_retry(call: &Call<'_>, class: &'static str) {
@@ -288,5 +331,5 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
     };
-    Answering::modelled(call.request, call.handles.drain.clone(), model)
+    Answering::modelled(&call.request, call.handles.drain.clone(), model)
 }

@@ -4,24 +4,28 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use bytes::Bytes;
 
 use super::amp_request;
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
+use super::foreign::can_be_translated;
+use super::head::Head;
 use crate::actors::Handles;
+use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
+use crate::translate::{Request, Unreadable, read_request};
 use crate::types::{ClientId, Dialect};
 
 /// A model call whose body is there.
 pub(super) struct Call<'a> {
     pub handles: &'a Handles,
-    pub request: &'a HttpRequest,
+    pub request: Head<'a>,
     pub record: Rc<RequestRecord>,
     pub door: ModelDoor,
     pub dialect: Dialect,
@@ -30,20 +34,22 @@ pub(super) struct Call<'a> {
     pub asked: Asked,
     /// Looked for once, however many attempts there are.
     cleaned: OnceCell<Option<Bytes>>,
+    /// Read once, if it has to be.
+    neutral: OnceCell<Result<Request, Unreadable>>,
 }
 
 impl<'a> Call<'a> {
     pub fn new(
         handles: &'a Handles,
-        request: &'a HttpRequest,
+        request: Head<'a>,
         door: ModelDoor,
         client: Option<&'a ClientId>,
         body: Bytes,
         asked: Asked,
     ) -> Self {
-        let (record, dialect) = (RequestRecord::of(request), door.dialect());
-        let cleaned = OnceCell::new();
-        Self { handles, request, record, door, dialect, client, body, asked, cleaned }
+        let (record, dialect) = (request.record.clone(), door.dialect());
+        let (cleaned, neutral) = (OnceCell::new(), OnceCell::new());
+        Self { handles, request, record, door, dialect, client, body, asked, cleaned, neutral }
     }
 
     pub fn came_through_amp_door(&self) -> bool {
@@ -61,6 +67,26 @@ impl<'a> Call<'a> {
     /// The body without its content coding.
     pub fn readable_body(&self) -> &Bytes {
         self.asked.decoded().unwrap_or(&self.body)
+    }
+
+    /// Whose credentials can answer.
+    pub fn reach(&self) -> Reach {
+        if can_be_translated(self.door.call, &self.asked.named_in) {
+            Reach::AnyDialect
+        } else {
+            Reach::SameDialect
+        }
+    }
+
+    /// The request in no dialect.
+    pub fn neutral(&self) -> Result<&Request, GatewayError> {
+        let streams = match &self.asked.named_in {
+            NamedIn::Path(gemini) => gemini.is_stream(),
+            NamedIn::Body { .. } => false,
+        };
+        let read = || read_request(self.dialect, self.readable_body(), streams);
+        let request = self.neutral.get_or_init(read).as_ref();
+        request.map_err(|unreadable| GatewayError::BadBody(unreadable.to_string()))
     }
 
     /// Waits before another attempt; not beyond the end of the process.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use super::amp::parse_target;
 use super::asked::NamedIn;
 use super::call::Call;
+use super::head::Head;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
@@ -35,13 +35,13 @@ pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest,
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
     }
-    .for_request(call.request)
+    .for_request(&call.request)
 }
 
 /// A WebSocket handshake to the provider.
 pub(super) fn handshake(
     plan: &LocalPlan,
-    request: &HttpRequest,
+    request: &Head<'_>,
     call: ModelCall,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
@@ -67,32 +67,52 @@ pub(super) fn list(
 ) -> Result<OutgoingRequest, GatewayError> {
     let mut fields = HeaderMap::new();
     fields.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    if credential.family == Family::Claude {
-        let version = HeaderValue::from_static(ANTHROPIC_VERSION);
-        fields.insert(HeaderName::from_static("anthropic-version"), version);
-    }
-    let fields = ForUpstream {
-        authority: credential.origin.authority(),
-        credential: shown_as(credential),
-        strip_long_context: false, // nothing asks for it
-        ask_for_identity: true,
-        body_was_decoded: false,
-        own_fields: &credential.headers,
-    }
-    .fields(&fields);
     let path = list_path(credential);
     let target = if query.is_empty() { path } else { format!("{path}?{query}") };
-    Ok(OutgoingRequest {
-        origin: credential.origin.clone(),
-        proxy: credential.proxy_url.clone(),
-        provider: credential.provider.clone(),
-        method: Method::GET,
-        path_and_query: parse_target(target)?,
-        fields,
-        body: RequestBody::None,
-        first_byte_timeout,
-    })
+    let (method, body) = (Method::GET, RequestBody::None);
+    OwnRequest { credential, method, target, fields, body, first_byte_timeout }.into_outgoing()
+}
+
+/// A request that is the gateway's own: nothing in it is a client's, byte for byte.
+pub(super) struct OwnRequest<'a> {
+    pub credential: &'a Credential,
+    pub method: Method,
+    pub target: String,
+    pub fields: HeaderMap,
+    pub body: RequestBody,
+    pub first_byte_timeout: Duration,
+}
+
+impl OwnRequest<'_> {
+    pub fn into_outgoing(mut self) -> Result<OutgoingRequest, GatewayError> {
+        let credential = self.credential;
+        if !self.fields.contains_key(header::USER_AGENT) {
+            self.fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        }
+        if credential.family == Family::Claude {
+            let version = HeaderValue::from_static(ANTHROPIC_VERSION);
+            self.fields.insert(HeaderName::from_static("anthropic-version"), version);
+        }
+        let fields = ForUpstream {
+            authority: credential.origin.authority(),
+            credential: shown_as(credential),
+            strip_long_context: false, // nothing asks for it
+            ask_for_identity: true,
+            body_was_decoded: false,
+            own_fields: &credential.headers,
+        }
+        .fields(&self.fields);
+        Ok(OutgoingRequest {
+            origin: credential.origin.clone(),
+            proxy: credential.proxy_url.clone(),
+            provider: credential.provider.clone(),
+            method: self.method,
+            path_and_query: parse_target(self.target)?,
+            fields,
+            body: self.body,
+            first_byte_timeout: self.first_byte_timeout,
+        })
+    }
 }
 
 fn list_path(credential: &Credential) -> String {
@@ -162,7 +182,7 @@ struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    fn for_request(self, request: &HttpRequest) -> Result<OutgoingRequest, GatewayError> {
+    fn for_request(self, request: &Head<'_>) -> Result<OutgoingRequest, GatewayError> {
         let credential = self.credential;
         let mut fields = ForUpstream {
             authority: credential.origin.authority(),
@@ -220,7 +240,7 @@ fn model_at(call: ModelCall) -> usize {
 /// The call's path at a provider. The base path is without the method's part; an OpenAI base path
 /// has its version, the others have not (design, section 8). What follows `models/` in a path is the
 /// client's, byte for byte.
-fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> String {
+pub(super) fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> String {
     let base = &credential.base_path;
     let tail = |at: usize| client_path.get(at..).unwrap_or_default();
     match call {

@@ -2,8 +2,8 @@
 //!
 //! What is offered is decided in `actors::router`; how a list is written, in [`crate::dialect`]. Our
 //! own entries say what we know; a provider's cross byte for byte, but for the name where clients
-//! write another. A list lists what its client can call, so only models that are served in the
-//! dialect of its shape.
+//! write another. A list lists what its client can call, translated or not; of a model that another
+//! dialect's list has, only the name is told.
 //!
 //! Lists have one page, which holds everything: `limit`, `after_id`, `pageSize` and `pageToken` of the
 //! client are ignored. `.../models/{id}` is answered from the same entries as the list.
@@ -17,9 +17,10 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
-use self::question::{Discovered, discover};
+use self::question::{Discovered, discover, listed_as};
 use super::amp_request;
 use super::answer::{self, Answering, ModelAnswer};
+use super::head::Head;
 use crate::actors::Handles;
 use crate::actors::router::{Offer, Offers};
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -84,10 +85,18 @@ fn entries<'a>(
 ) -> Vec<Cow<'a, ModelEntry>> {
     let own = offers.named().into_iter().filter_map(|offer| own_entry(shape, &offer));
     let theirs = discovered.iter().flat_map(|Discovered { source, list }| {
-        list.as_deref().unwrap_or_default().iter().flat_map(|entry| {
+        list.as_deref().unwrap_or_default().iter().flat_map(move |entry| {
             let listed = entry.id().and_then(ModelName::parse);
             let names = listed.map(|listed| offers.names_of(source, &listed)).unwrap_or_default();
-            names.into_iter().filter_map(|name| called(shape, entry, &name))
+            let is_foreign = listed_as(source.family(), shape) != shape;
+            names.into_iter().filter_map(move |name| {
+                if is_foreign {
+                    // What another dialect's list says more is nothing this one has a word for.
+                    let provider = source.provider().clone();
+                    return own_entry(shape, &Offer { name, provider }).map(Cow::Owned);
+                }
+                called(shape, entry, &name)
+            })
         })
     });
     let mut seen = HashSet::new();
@@ -228,11 +237,12 @@ async fn ask_amp(
     dialect: Dialect,
     client: Option<&ClientId>,
 ) -> Result<HttpResponse, UpstreamFailure> {
-    RequestRecord::of(request).takes(Route::Amp);
-    let outgoing = amp_request(handles, request, client, RequestBody::None).await?;
+    let head = Head::of(request);
+    head.record.takes(Route::Amp);
+    let outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     let provider = outgoing.provider.clone();
     let upstream = handles.upstream.send(outgoing).await?;
     let model = ModelAnswer::plain(dialect, Route::Amp, provider);
-    let answering = Answering::modelled(request, handles.drain.clone(), model);
+    let answering = Answering::modelled(&head, handles.drain.clone(), model);
     Ok(answer::from_upstream(upstream.into(), answering).await)
 }

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::{self, Answering, ModelAnswer};
 use super::attempts::{Fault, fault_of};
+use super::head::Head;
 use super::judged::look_at;
 use super::{amp_request, local};
 use crate::actors::Handles;
@@ -15,7 +16,7 @@ use crate::dialect::{Verdict, session_key};
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::headers::ask_for_upgrade;
-use crate::telemetry::{RequestRecord, Route};
+use crate::telemetry::Route;
 use crate::types::ClientId;
 
 /// How a handshake ended.
@@ -32,12 +33,13 @@ pub async fn open_amp_socket(
     request: &HttpRequest,
     client: Option<&ClientId>,
 ) -> Result<Opening, UpstreamFailure> {
-    let mut outgoing = amp_request(handles, request, client, RequestBody::None).await?;
+    let head = Head::of(request);
+    let mut outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     ask_for_upgrade(&mut outgoing.fields);
     Ok(match handles.upstream.open_tunnel(outgoing).await? {
         TunnelAnswer::Switched(switched) => Opening::Switched(switched),
         TunnelAnswer::Refused(upstream) => {
-            let answering = Answering::relayed(request, handles.drain.clone());
+            let answering = Answering::relayed(&head, handles.drain.clone());
             Opening::Refused(answer::from_upstream(upstream.into(), answering).await)
         }
     })
@@ -52,7 +54,8 @@ pub async fn open_responses_socket(
     door: ModelDoor,
 ) -> Result<Opening, UpstreamFailure> {
     let router = &handles.router;
-    let record = RequestRecord::of(request);
+    let head = Head::of(request);
+    let record = &head.record;
     let dialect = door.dialect();
     let mut attempts = Attempts::default();
     let mut refused = None;
@@ -67,7 +70,7 @@ pub async fn open_responses_socket(
         record.tries(provider.clone(), plan.credential().id.clone());
         let family = plan.credential().family;
         let first_byte_timeout = handles.settings.timeouts.first_byte;
-        let mut outgoing = local::handshake(&plan, request, door.call, first_byte_timeout)?;
+        let mut outgoing = local::handshake(&plan, &head, door.call, first_byte_timeout)?;
         ask_for_upgrade(&mut outgoing.fields);
         let sent_at = router.now();
         let trouble = match handles.upstream.open_tunnel(outgoing).await {
@@ -78,7 +81,7 @@ pub async fn open_responses_socket(
             Ok(TunnelAnswer::Refused(response)) => {
                 let judged = look_at(response, dialect, family, SystemTime::now()).await;
                 let model = ModelAnswer::plain(dialect, Route::Local, provider);
-                let answering = Answering::modelled(request, handles.drain.clone(), model);
+                let answering = Answering::modelled(&head, handles.drain.clone(), model);
                 let response = answer::from_upstream(judged.answer, answering).await;
                 match judged.verdict {
                     Verdict::Trouble(trouble) if trouble.speaks_against_the_account() => {

@@ -19,6 +19,7 @@ use crate::dialect::stream_error_event;
 use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
+use crate::translate::{Failure, StreamTranslator};
 use crate::types::{Dialect, ProviderName};
 
 /// As much of a stream goes to actix at once when it comes faster than it is taken. Each piece becomes
@@ -35,6 +36,7 @@ pub(super) struct Cut;
 #[derive(Default)]
 pub(super) struct Transforms {
     pub repair: Option<GzipRepair>,
+    pub translate: Option<StreamTranslator>,
     pub rewrite: Option<AnswerRewriter>,
     pub adapt: Option<AmpAnswer>,
 }
@@ -108,8 +110,15 @@ impl DownstreamBody {
     fn transform(&mut self, piece: Bytes) {
         match &mut self.transforms.repair {
             Some(repair) => repair.push(piece),
-            None => self.rewrite(&piece),
+            None => self.translate(&piece),
         }
+    }
+
+    fn translate(&mut self, piece: &Bytes) {
+        let Some(translate) = &mut self.transforms.translate else { return self.rewrite(piece) };
+        let mut translated = BytesMut::with_capacity(piece.len() * 2);
+        translate.push(piece, &mut translated);
+        self.rewrite(&translated.freeze());
     }
 
     /// Takes one step of what the repair has ready: a body that inflates a thousandfold goes out as
@@ -118,7 +127,7 @@ impl DownstreamBody {
         let Some(repair) = &mut self.transforms.repair else { return Ok(false) };
         match repair.pull() {
             Ok(Some(piece)) => {
-                self.rewrite(&piece);
+                self.translate(&piece);
                 Ok(true)
             }
             Ok(None) => {
@@ -203,6 +212,11 @@ impl DownstreamBody {
 
     /// All that was held back is out.
     fn finished(&mut self) {
+        if let Some(translate) = &mut self.transforms.translate {
+            let mut rest = BytesMut::new();
+            translate.finish(&mut rest);
+            self.rewrite(&rest.freeze());
+        }
         if let Some(rewrite) = &mut self.transforms.rewrite {
             let mut rest = BytesMut::new();
             rewrite.finish(&mut rest);
@@ -231,6 +245,16 @@ impl DownstreamBody {
             cause,
             "answer broke off"
         );
+        if let Some(translate) = &mut self.transforms.translate {
+            let (code, status) = error.classify();
+            let (code, message) = (code.to_owned(), error.to_string());
+            let mut ending = BytesMut::new();
+            translate.fail(Failure { status, code, message }, &mut ending);
+            self.adapt(ending.freeze());
+            self.release_adapted();
+            self.state = State::Ended;
+            return;
+        }
         self.release_adapted();
         match &self.events {
             Some((dialect, tail)) => {

@@ -178,6 +178,44 @@ impl RequestRecord {
     }
 }
 
+/// A call that came within another request: in a message of a WebSocket. It has its own record, and its
+/// line is logged when this is dropped.
+pub struct InnerCall(LogOnDrop);
+
+impl InnerCall {
+    /// A call by the client of `outer`, with an id of its own.
+    #[must_use]
+    pub fn within(outer: &RequestRecord, door: &'static str) -> Self {
+        let id = if outer.id.is_empty() { String::new() } else { Uuid::new_v4().to_string() };
+        let record = RequestRecord::new(id);
+        record.enters(door);
+        if let Some(client) = outer.client.get() {
+            record.is_from(client.clone());
+        }
+        Self(LogOnDrop(Rc::new(record)))
+    }
+
+    #[must_use]
+    pub fn record(&self) -> &Rc<RequestRecord> {
+        &self.0.0
+    }
+
+    /// The status that an HTTP answer would have.
+    pub fn is_answered_with(&self, status: u16) {
+        self.0.0.status.set(status);
+    }
+
+    /// So many bytes of the answer go to the client.
+    pub fn passes(&self, length: usize) {
+        self.0.0.body_passes(length);
+    }
+
+    /// The answer is told to its end.
+    pub fn completes(&self) {
+        self.0.0.complete.set(true);
+    }
+}
+
 /// Writes the line wherever the request ends: body complete, client gone, or handler dropped before
 /// there was a head.
 struct LogOnDrop(Rc<RequestRecord>);

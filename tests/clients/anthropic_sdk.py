@@ -2,9 +2,13 @@
 
 import anthropic
 
-from sdk import ANSWER, KEY, UNKNOWN_MODEL, URL, WRONG_KEY, expect, expect_error, expect_pieces, run
+import sdk
+from sdk import (
+    ANSWER, ARGUMENTS, KEY, MISSING_MODEL, RESULT, SCHEMA, TOOL, UNKNOWN_MODEL, URL, USE_TOOL,
+    WRONG_KEY, expect, expect_error, expect_pieces, expect_tool_talk, run,
+)
 
-MODEL = "claude-demo"
+MODEL = sdk.MODEL or "claude-demo"
 
 
 def client(key=KEY):
@@ -38,6 +42,44 @@ def tool_stream():
     expect(answer.stop_reason, "tool_use")
 
 
+def tool_turn():
+    expect_tool_turn(lambda asked: client().messages.create(**asked))
+
+
+def tool_turn_stream():
+    def streamed(asked):
+        with client().messages.stream(**asked) as stream:
+            return stream.get_final_message()
+
+    expect_tool_turn(streamed)
+
+
+def expect_tool_turn(answer_to):
+    """The model calls the tool, is given its result, and talks about it."""
+    tool = {"name": TOOL, "description": "Runs a command", "input_schema": SCHEMA}
+    asked = {**ask(USE_TOOL), "tools": [tool]}
+    called = answer_to(asked)
+    (call,) = [block for block in called.content if block.type == "tool_use"]
+    expect((call.name, call.input, called.stop_reason), (TOOL, ARGUMENTS, "tool_use"))
+    assert called.usage.input_tokens > 0 and called.usage.output_tokens > 0, called.usage
+    result = {"type": "tool_result", "tool_use_id": call.id, "content": RESULT}
+    asked["messages"] += [
+        {"role": "assistant", "content": called.content},
+        {"role": "user", "content": [result]},
+    ]
+    told = answer_to(asked)
+    expect(told.stop_reason, "end_turn")
+    expect_tool_talk(told.content[0].text)
+
+
+def missing_model():
+    error = expect_error(
+        anthropic.NotFoundError,
+        lambda: client().messages.create(**ask(model=MISSING_MODEL)),
+    )
+    expect((error.body["type"], error.body["error"]["type"]), ("error", "not_found_error"))
+
+
 def count_tokens():
     message = {"role": "user", "content": "say hi"}
     count = client().messages.count_tokens(model=MODEL, messages=[message])
@@ -65,5 +107,6 @@ def unknown_model():
 
 
 run({case.__name__: case for case in (
-    messages, messages_stream, tool_stream, count_tokens, models, wrong_key, unknown_model,
+    messages, messages_stream, tool_stream, tool_turn, tool_turn_stream, missing_model,
+    count_tokens, models, wrong_key, unknown_model,
 )})

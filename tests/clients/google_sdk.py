@@ -5,9 +5,13 @@ import functools
 from google import genai
 from google.genai import errors, types
 
-from sdk import ANSWER, KEY, UNKNOWN_MODEL, URL, WRONG_KEY, expect, expect_error, expect_pieces, run
+import sdk
+from sdk import (
+    ANSWER, ARGUMENTS, KEY, MISSING_MODEL, RESULT, SCHEMA, TOOL, UNKNOWN_MODEL, URL, USE_TOOL,
+    WRONG_KEY, expect, expect_error, expect_pieces, expect_tool_talk, run,
+)
 
-MODEL = "gemini-demo"
+MODEL = sdk.MODEL or "gemini-demo"
 
 
 @functools.cache  # a client that is not kept is closed before its models are called
@@ -39,6 +43,56 @@ def function_call():
     expect([(call.name, call.args) for call in answer.function_calls], [("list_files", {})])
 
 
+def tool_turn():
+    def whole(asked):
+        answer = client().models.generate_content(**asked)
+        return answer.candidates[0].content.parts, answer.usage_metadata
+
+    expect_tool_turn(whole)
+
+
+def tool_turn_stream():
+    def streamed(asked):
+        chunks = list(client().models.generate_content_stream(**asked))
+        contents = [candidate.content for chunk in chunks for candidate in chunk.candidates or []]
+        parts = [part for content in contents if content for part in content.parts or []]
+        return parts, chunks[-1].usage_metadata
+
+    expect_tool_turn(streamed)
+
+
+def expect_tool_turn(parts_for):
+    """The model calls the tool, is given its result, and talks about it."""
+    function = types.FunctionDeclaration(
+        name=TOOL, description="Runs a command", parameters_json_schema=SCHEMA
+    )
+    config = types.GenerateContentConfig(
+        tools=[types.Tool(function_declarations=[function])],
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+    )
+    said = types.Content(role="user", parts=[types.Part(text=USE_TOOL)])
+    asked = {"model": MODEL, "contents": [said], "config": config}
+    called, usage = parts_for(asked)
+    (part,) = [part for part in called if part.function_call]
+    call = part.function_call
+    expect((call.name, call.args), (TOOL, ARGUMENTS))
+    assert usage.prompt_token_count > 0 and usage.candidates_token_count > 0, usage
+    result = types.FunctionResponse(id=call.id, name=TOOL, response={"output": RESULT})
+    asked["contents"] += [
+        types.Content(role="model", parts=[part]),
+        types.Content(role="user", parts=[types.Part(function_response=result)]),
+    ]
+    told, _ = parts_for(asked)
+    expect_tool_talk("".join(part.text or "" for part in told))
+
+
+def missing_model():
+    error = expect_error(errors.ClientError, lambda: client().models.generate_content(
+        model=MISSING_MODEL, contents="say hi"
+    ))
+    expect((error.code, error.status), (404, "NOT_FOUND"))
+
+
 def count_tokens():
     count = client().models.count_tokens(model=MODEL, contents="say hi")
     assert count.total_tokens > 0, count
@@ -60,6 +114,6 @@ def unknown_model():
 
 
 run({case.__name__: case for case in (
-    generate_content, generate_content_stream, function_call, count_tokens, wrong_key,
-    unknown_model,
+    generate_content, generate_content_stream, function_call, tool_turn, tool_turn_stream,
+    missing_model, count_tokens, wrong_key, unknown_model,
 )})

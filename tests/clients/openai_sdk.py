@@ -1,10 +1,16 @@
 """The official OpenAI SDK for Python against the gateway's direct routes."""
 
+import json
+
 import openai
 
-from sdk import ANSWER, KEY, UNKNOWN_MODEL, URL, WRONG_KEY, expect, expect_error, expect_pieces, run
+import sdk
+from sdk import (
+    ANSWER, ARGUMENTS, KEY, MISSING_MODEL, RESULT, SCHEMA, TOOL, UNKNOWN_MODEL, URL, USE_TOOL,
+    WRONG_KEY, expect, expect_error, expect_pieces, expect_tool_talk, run,
+)
 
-MODEL = "gpt-demo"
+MODEL = sdk.MODEL or "gpt-demo"
 SAID = [{"role": "user", "content": "say hi"}]
 
 
@@ -37,6 +43,88 @@ def chat_tool():
     )
     call = answer.choices[0].message.tool_calls[0].function
     expect((call.name, call.arguments), ("list_files", "{}"))
+
+
+def chat_tool_turn():
+    expect_chat_tool_turn(
+        lambda asked: client().chat.completions.create(**asked).choices[0]
+    )
+
+
+def chat_tool_turn_stream():
+    def streamed(asked):
+        with client().chat.completions.stream(**asked) as stream:
+            return stream.get_final_completion().choices[0]
+
+    expect_chat_tool_turn(streamed)
+
+
+def expect_chat_tool_turn(choice_for):
+    """The model calls the tool, is given its result, and talks about it."""
+    function = {"name": TOOL, "parameters": SCHEMA}
+    messages = [{"role": "user", "content": USE_TOOL}]
+    asked = {
+        "model": MODEL, "messages": messages, "tools": [{"type": "function", "function": function}],
+    }
+    called = choice_for(asked)
+    (call,) = called.message.tool_calls
+    expect((call.function.name, called.finish_reason), (TOOL, "tool_calls"))
+    expect(json.loads(call.function.arguments), ARGUMENTS)
+    function = {"name": TOOL, "arguments": call.function.arguments}
+    call_again = {"id": call.id, "type": "function", "function": function}
+    messages += [
+        {"role": "assistant", "tool_calls": [call_again]},
+        {"role": "tool", "tool_call_id": call.id, "content": RESULT},
+    ]
+    told = choice_for(asked)
+    expect(told.finish_reason, "stop")
+    expect_tool_talk(told.message.content)
+
+
+def chat_missing_model():
+    expect_missing_model(
+        lambda: client().chat.completions.create(model=MISSING_MODEL, messages=SAID)
+    )
+
+
+def responses_tool_turn():
+    expect_responses_tool_turn(lambda asked: client().responses.create(**asked))
+
+
+def responses_tool_turn_stream():
+    def streamed(asked):
+        with client().responses.stream(**asked) as stream:
+            return stream.get_final_response()
+
+    expect_responses_tool_turn(streamed)
+
+
+def expect_responses_tool_turn(answer_to):
+    """The model calls the tool, is given its result, and talks about it."""
+    tool = {"type": "function", "name": TOOL, "parameters": SCHEMA, "strict": False}
+    asked = {"model": MODEL, "input": [{"role": "user", "content": USE_TOOL}], "tools": [tool]}
+    called = answer_to(asked)
+    (call,) = [item for item in called.output if item.type == "function_call"]
+    expect((call.name, json.loads(call.arguments)), (TOOL, ARGUMENTS))
+    expect((called.status, call.status), ("completed", "completed"))
+    assert called.usage.input_tokens > 0 and called.usage.output_tokens > 0, called.usage
+    call_again = {
+        "type": "function_call", "call_id": call.call_id, "name": TOOL, "arguments": call.arguments,
+    }
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": RESULT}
+    asked["input"] += [call_again, result]
+    expect_tool_talk(answer_to(asked).output_text)
+
+
+def responses_missing_model():
+    expect_missing_model(lambda: client().responses.create(model=MISSING_MODEL, input="say hi"))
+
+
+def expect_missing_model(call):
+    error = expect_error(openai.NotFoundError, call)
+    # The code is the provider's own word, whoever it is.
+    expect(error.body["type"], "invalid_request_error")
+    assert "does not exist" in error.body["message"], error.body
 
 
 def responses():
@@ -83,6 +171,7 @@ def unknown_model():
 
 
 run({case.__name__: case for case in (
-    chat, chat_stream, chat_tool, responses, responses_stream, completions, completions_stream,
-    models, wrong_key, unknown_model,
+    chat, chat_stream, chat_tool, chat_tool_turn, chat_tool_turn_stream, chat_missing_model,
+    responses, responses_stream, responses_tool_turn, responses_tool_turn_stream,
+    responses_missing_model, completions, completions_stream, models, wrong_key, unknown_model,
 )})

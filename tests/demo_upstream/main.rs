@@ -168,6 +168,49 @@ async fn a_tool_is_called_once_and_then_talked_about() {
 }
 
 #[actix_web::test]
+async fn a_tool_is_told_in_every_dialect_what_the_user_said() {
+    let demo = Demo::start().await;
+    let said = r#"use the tool run with {"command":"echo hi > made"}"#;
+    let (schema, text) = (json!({ "type": "object" }), json!([{ "text": said }]));
+    let function = json!({ "name": "run", "parameters": schema });
+    let responses_tool = json!({ "type": "function", "name": "run", "parameters": schema });
+    let chat_tool = json!({ "type": "function", "function": function });
+    let anthropic_tool = json!({ "name": "run", "input_schema": schema });
+    let gemini_tool = json!({ "functionDeclarations": [function] });
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        // path,                        body,                                                             where a piece of the arguments is
+        ("/v1/messages",                json!({ "messages": user_message(said), "tools": [anthropic_tool] }), "/delta/partial_json"),
+        ("/v1/chat/completions",        json!({ "messages": user_message(said), "tools": [chat_tool] }),  "/choices/0/delta/tool_calls/0/function/arguments"),
+        ("/v1/responses",               json!({ "input": said, "tools": [responses_tool] }),              "/delta"),
+        ("/v1beta/models/m:streamGenerateContent?alt=sse", json!({ "contents": [{ "parts": text }], "tools": [gemini_tool] }), "/candidates/0/content/parts/0/functionCall/args"),
+    ];
+    for (path, mut body, place) in cases {
+        body["model"] = json!("m");
+        body["stream"] = json!(true);
+        let events = events_of(&demo.post_for_text(path, &body).await);
+        let piece = |event: &Value| {
+            let piece = event.pointer(place)?;
+            Some(piece.as_str().map_or_else(|| piece.to_string(), ToOwned::to_owned))
+        };
+        let arguments: String = events.iter().filter_map(piece).collect();
+        assert_eq!(arguments, r#"{"command":"echo hi > made"}"#, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_compatible_server_has_chat_and_no_responses() {
+    let demo = Demo::start().await;
+    let body = json!({ "model": "m", "messages": user_message("say hi"), "input": "say hi" });
+
+    let (chat, answer) = demo.post("/compatible/v1/chat/completions", &body).await;
+    let (responses, refusal) = demo.post("/compatible/v1/responses", &body).await;
+
+    assert_eq!((chat, &answer["choices"][0]["message"]["content"]), (200, &json!(ANSWER)));
+    assert_eq!((responses, &refusal["detail"]), (404, &json!("Not Found")));
+}
+
+#[actix_web::test]
 async fn only_its_own_key_in_the_right_place_opens_a_door() {
     let demo = Demo::start().await;
     let bearer = format!("Bearer {PROVIDER_KEY}");

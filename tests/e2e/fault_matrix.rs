@@ -62,30 +62,35 @@ fn address_in(origin: &str) -> SocketAddr {
     origin.split_once("://").unwrap().1.parse().unwrap()
 }
 
-/// Credentials and Amp at one origin, each asked once.
-fn configuration(origin: &str) -> String {
+/// Amp and a credential at one origin, each asked once.
+fn configuration(origin: &str, credential: &str) -> String {
     format!(
         "api-keys: [client-key-1]\nrequest-retry: 0\ndisable-cooling: true\n\
          ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n\
-         claude-api-key: [{{ api-key: claude-key, base-url: '{origin}' }}]\n\
-         openai-api-key: [{{ api-key: openai-key, base-url: '{origin}/v1' }}]\n"
+         {credential}: [{{ api-key: provider-key, base-url: '{origin}' }}]\n"
     )
 }
+
+const CLAUDE: &str = "claude-api-key";
+
+/// Without any other, the WebSocket of Responses is a tunnel.
+const OPENAI: &str = "openai-api-key";
 
 impl Stage {
     /// A stage around a gateway in this process, which goes on while it is held.
     async fn around_a_gateway() -> (Self, TestGateway) {
-        Self::around(ONE_AT_A_TIME, in_this_process).await
+        Self::around(CLAUDE, ONE_AT_A_TIME, in_this_process).await
     }
 
     async fn around<G>(
+        credential: &str,
         more: &str,
         start: impl AsyncFnOnce(String) -> (SocketAddr, G),
     ) -> (Self, G) {
         let upstream = StubUpstream::answering(speak).await;
         let at_upstream = FaultProxy::before(address_in(&upstream.origin)).await;
         let origin = format!("http://{}", at_upstream.address);
-        let (address, gateway) = start(configuration(&origin) + more).await;
+        let (address, gateway) = start(configuration(&origin, credential) + more).await;
         let at_client = FaultProxy::before(address).await;
         (Self { upstream, at_upstream, at_client }, gateway)
     }
@@ -270,7 +275,7 @@ async fn leave_nothing_behind(gateway: &GatewayProcess, rows: impl AsyncFn()) {
 
 #[actix_web::test]
 async fn faults_leave_nothing_behind() {
-    let (stage, gateway) = Stage::around("", in_a_process).await;
+    let (stage, gateway) = Stage::around(CLAUDE, "", in_a_process).await;
     leave_nothing_behind(&gateway, async || {
         upstream::every_row(&stage).await;
         client::every_row(&stage).await;

@@ -67,7 +67,14 @@ async fn every_listed_name_can_be_asked_for() {
                 r#"{"data":[{"id":"gpt-a"},{"id":"gpt-a-preview"},{"id":"dall-e-9"},{"no":"id"}]}"#
             }
             "/v1beta/models" => r#"{"models":[{"name":"models/gemini-a"},{"name":"models/aqa"}]}"#,
-            _ => "{}",
+            "/v1/messages" => {
+                r#"{"type":"message","id":"m","role":"assistant","model":"x","content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#
+            }
+            "/v1/chat/completions" => {
+                r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}"#
+            }
+            "/v1/responses" => r#"{"id":"r","status":"completed","output":[]}"#,
+            _ => r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#,
         };
         conversation.reply(200, &[("content-type", "application/json")], body).await;
         Some(conversation)
@@ -94,16 +101,21 @@ async fn every_listed_name_can_be_asked_for() {
     .await;
     #[rustfmt::skip] // columns are easier to proofread
     let cases: [(&str, Option<(&str, &str)>, &[&str], &str); 3] = [
-        ("/v1/models",     None,            &["kimi", "vendor/slash", "fast", "team/x/gpt-a"], "/v1/chat/completions"),
-        ("/v1/models",     Some(ANTHROPIC), &["b/mine", "swift", "claude-a"],                  "/v1/messages"),
-        ("/v1beta/models", None,            &["gemini-a"],                                     "/v1beta/models/{}:generateContent"),
+        ("/v1/models",     None,            &["kimi", "vendor/slash", "b/mine", "fast", "swift", "team/x/gpt-a", "claude-a", "gemini-a"], "/v1/chat/completions"),
+        ("/v1/models",     Some(ANTHROPIC), &["b/mine", "kimi", "vendor/slash", "fast", "swift", "claude-a", "team/x/gpt-a", "gemini-a"], "/v1/messages"),
+        ("/v1beta/models", None,            &["b/mine", "kimi", "vendor/slash", "fast", "swift", "gemini-a", "claude-a", "team/x/gpt-a"], "/v1beta/models/{}:generateContent"),
     ];
     for (target, field, expected, call) in cases {
         let fields: Vec<(&str, &str)> = field.into_iter().collect();
         let listed = ids(&gateway.request("GET", target, &fields, b"").await);
         assert_eq!(listed, expected, "{target} {fields:?}");
         for id in listed {
-            let body = json!({ "model": id }).to_string();
+            let body = json!({
+                "model": id, "max_tokens": 9,
+                "messages": [{ "role": "user", "content": "x" }],
+                "contents": [{ "role": "user", "parts": [{ "text": "x" }] }],
+            });
+            let body = body.to_string();
             let asked = gateway.post_json(&call.replace("{}", &id), &body).await;
             assert_eq!(asked.status, 200, "{id} cannot be asked for: {}", asked.text());
             let described = gateway.request("GET", &format!("{target}/{id}"), &fields, b"").await;
@@ -267,13 +279,13 @@ async fn all_pages_of_a_provider_become_one() {
     .await;
 
     let list = gateway.request("GET", "/v1/models", &[ANTHROPIC], b"").await;
-    assert_eq!(ids(&list), ["claude-1", "claude-2", "claude-3"]);
+    assert_eq!(ids(&list), ["claude-1", "claude-2", "claude-3", "gemini-1", "gemini-2"]);
     let json = list.json();
     assert_eq!(json["has_more"], false, "the client need not come back");
-    assert_eq!((&json["first_id"], &json["last_id"]), (&"claude-1".into(), &"claude-3".into()));
+    assert_eq!((&json["first_id"], &json["last_id"]), (&"claude-1".into(), &"gemini-2".into()));
 
     let list = gateway.get("/v1beta/models").await;
-    assert_eq!(ids(&list), ["gemini-1", "gemini-2"]);
+    assert_eq!(ids(&list), ["gemini-1", "gemini-2", "claude-1", "claude-2", "claude-3"]);
     assert_eq!(list.json().get("nextPageToken"), None);
 }
 

@@ -8,6 +8,7 @@ mod process;
 mod provider;
 mod samples;
 mod script;
+mod socket;
 mod upstream;
 mod wire;
 
@@ -21,6 +22,7 @@ pub use samples::{
     EXCHANGES, json_fixture, renamed, request_for, script_of, stream_script, streams, target_for,
 };
 pub use script::{Script, assert_same, assert_unchanged, player};
+pub use socket::SocketClient;
 pub use upstream::{Conversation, StubUpstream};
 pub use wire::{Reader, SeenRequest};
 

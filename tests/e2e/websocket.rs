@@ -284,18 +284,35 @@ async fn a_providers_own_refusal_of_a_socket_is_passed_on() {
 }
 
 #[actix_web::test]
-async fn without_a_provider_that_speaks_websocket_codex_is_told_426() {
+async fn without_any_provider_codex_is_told_426() {
+    let none = "api-keys: [client-key-1]\nampcode: { upstream-url: '' }\n";
+    let gateway = TestGateway::start(none).await;
+
+    let response = gateway.request("GET", "/v1/responses", HANDSHAKE_FIELDS, b"").await;
+
+    assert_eq!(response.status, 426, "{}", response.text());
+    assert_eq!(response.json()["error"]["code"], "websocket_not_served");
+    assert_eq!(gateway.get("/v1/responses").await.status, 405, "no handshake");
+}
+
+#[actix_web::test]
+async fn beside_any_other_provider_the_gateway_answers_the_responses_socket_itself() {
     let compatible = provider("openai-compatibility", "http://127.0.0.1:1")
         .replace("api-key: provider-key, ", "");
-    let none = "api-keys: [client-key-1]\nampcode: { upstream-url: '' }\n".to_owned();
-    for yaml in [compatible, none] {
+    let openai = "openai-api-key: [{ api-key: k, base-url: 'http://127.0.0.1:1' }]\n";
+    for yaml in [compatible.clone(), compatible + openai] {
         let gateway = TestGateway::start(&yaml).await;
+        let mut client = gateway.connect().await;
+        let mut fields = HANDSHAKE_FIELDS.to_vec();
+        fields.push(("authorization", "Bearer client-key-1"));
 
-        let response = gateway.request("GET", "/v1/responses", HANDSHAKE_FIELDS, b"").await;
+        client.send("GET", "/v1/responses", &fields, b"").await;
 
-        assert_eq!(response.status, 426, "{}", response.text());
-        assert_eq!(response.json()["error"]["code"], "websocket_not_served");
-        assert_eq!(gateway.get("/v1/responses").await.status, 405, "no handshake");
+        let switched = client.head().await;
+        assert_eq!(switched.status, 101, "and no provider was asked: none is there");
+        assert_eq!(switched.field("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        assert_eq!(switched.field("sec-websocket-extensions"), None);
+        assert_eq!(switched.field("sec-websocket-protocol"), None);
     }
 }
 

@@ -62,6 +62,11 @@ pub(super) struct Bind {
 #[rtype(result = "()")]
 pub(super) struct ReportNoLongContext(pub Arc<Member>);
 
+/// A provider has Chat Completions and no Responses.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ReportNoResponses(pub Arc<Member>);
+
 /// Answered when everything sent before is known.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -113,6 +118,7 @@ impl Handler<ForgetAllBut> for ProviderRouterActor {
         self.publish(|next| {
             next.cooldowns = self.cooldowns.clone();
             next.refused_long_context.retain(|id| stay.here.contains(id));
+            next.without_responses.retain(|id| stay.here.contains(id));
         });
     }
 }
@@ -178,6 +184,19 @@ impl Handler<ReportNoLongContext> for ProviderRouterActor {
         if is_new {
             let credential = member.credential.id.as_str();
             tracing::info!(credential, "provider turns the long context down; it is left out now");
+        }
+    }
+}
+
+impl Handler<ReportNoResponses> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, ReportNoResponses(member): ReportNoResponses, _: &mut Self::Context) {
+        let mut is_new = false;
+        self.publish(|next| is_new = next.without_responses.insert(member.id));
+        if is_new {
+            let credential = member.credential.id.as_str();
+            tracing::info!(credential, "provider has no Responses; Chat Completions is used now");
         }
     }
 }

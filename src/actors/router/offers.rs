@@ -4,7 +4,8 @@
 //! A name is offered only if [`RouteTable::candidates`] finds somebody to answer it, so whatever a
 //! list says can be asked for. Offered are, in this order and each once:
 //!
-//! 1. the aliases of every credential, in the order of the configuration;
+//! 1. the aliases of every credential, in the order of the configuration; those whose provider
+//!    speaks the client's dialect first;
 //! 2. the `from` of exact mappings that are in use. A mapping by pattern is in use as well, but what
 //!    it is for cannot be listed: a pattern is no name;
 //! 3. what providers list themselves, where a credential serves its family's names by pattern. A
@@ -18,7 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::plan::Found;
+use super::plan::{Found, Reach};
 use super::table::{Member, RouteTable, same_name};
 use crate::config::{Credential, Family, MappingFrom};
 use crate::types::{Dialect, ModelName, ProviderName};
@@ -63,7 +64,7 @@ impl Offers {
                 offers.push(Offer { name, provider });
             }
         };
-        for member in self.table.speaking(self.dialect) {
+        for member in self.reachable() {
             for model in &member.credential.models {
                 for name in names_at(&member.credential, &model.alias) {
                     if let Some((provider, _)) = self.answered_by(&name) {
@@ -81,9 +82,15 @@ impl Offers {
         offers
     }
 
+    /// Everybody who can answer, those that speak the client's dialect first.
+    fn reachable(&self) -> impl Iterator<Item = &Arc<Member>> {
+        let others = self.table.speaking_otherwise(self.dialect).map(|(member, _)| member);
+        self.table.speaking(self.dialect).chain(others)
+    }
+
     /// Who answers a name first, and how it got there.
     fn answered_by(&self, name: &ModelName) -> Option<(ProviderName, Found)> {
-        let candidates = self.table.candidates(self.dialect, name)?;
+        let candidates = self.table.candidates(self.dialect, name, Reach::AnyDialect)?;
         Some((candidates.all[0].member.credential.provider.clone(), candidates.found))
     }
 
@@ -91,7 +98,7 @@ impl Offers {
     #[must_use]
     pub fn sources(&self) -> Vec<ListSource> {
         let mut sources: Vec<ListSource> = Vec::new();
-        for member in self.table.speaking(self.dialect) {
+        for member in self.reachable() {
             let credential = &member.credential;
             if !credential.models.is_empty() || credential.family == Family::OpenAiCompatible {
                 continue;
@@ -125,7 +132,9 @@ impl Offers {
     /// mapping. That others serve the name says nothing of what stands in this list.
     #[must_use]
     pub fn may_come_from(&self, source: &ListSource, name: &ModelName) -> bool {
-        let Some(candidates) = self.table.candidates(self.dialect, name) else { return false };
+        let Some(candidates) = self.table.candidates(self.dialect, name, Reach::AnyDialect) else {
+            return false;
+        };
         let is_here = |id| source.0.iter().any(|account| account.0.id == id);
         candidates.found != Found::Directly
             || candidates.all.iter().any(|candidate| is_here(candidate.member.id))
@@ -136,6 +145,12 @@ impl ListSource {
     #[must_use]
     pub fn provider(&self) -> &ProviderName {
         &self.0[0].credential().provider
+    }
+
+    /// What their provider is.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.0[0].credential().family
     }
 
     /// In the order of the configuration.

@@ -18,6 +18,26 @@ pub struct ModelRequest<'a> {
     pub model: &'a ModelName,
     /// Whether the door leads to the Amp server when nobody else answers.
     pub came_through_amp_door: bool,
+    pub reach: Reach,
+}
+
+/// Whose credentials can answer a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that speak the client's dialect.
+    SameDialect,
+    /// Where none of those serves the model, also those whose dialect the call can be translated to.
+    AnyDialect,
+}
+
+/// Who answers a WebSocket of the Responses API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketService {
+    /// OpenAI: the connection is joined to one of its own.
+    Provider,
+    /// The gateway itself: it makes an HTTP call of each message.
+    Gateway,
+    Nobody,
 }
 
 /// Who answers now.
@@ -42,6 +62,10 @@ pub struct LocalPlan {
     /// What a suffix of the name asks for.
     pub thinking: Option<Thinking>,
     pub found: Found,
+    /// What the provider is spoken to in. When it is not the client's, the call is translated.
+    pub dialect: Dialect,
+    /// The provider answered that it has no Responses, and is asked for Chat Completions instead.
+    pub instead_of_responses: bool,
     /// Whether the flag for the long context ends here; see [`crate::config::LongContext`].
     pub strip_long_context: bool,
     /// To be bound to this credential if it answers well.

@@ -12,6 +12,7 @@ use super::affinity::Affinity;
 use super::cooldown::{Cooldowns, MemberId};
 use super::table::{Fallbacks, Member, RouteTable};
 use crate::config::{LongContext, Routing};
+use crate::types::Dialect;
 
 /// How many turn counters models share. Two models on one counter only skew whose turn it is.
 pub(super) const TURNS: usize = 64;
@@ -30,6 +31,8 @@ pub(super) struct Snapshot {
     pub cooldowns: Cooldowns,
     /// Those that turned down the flag for the long context.
     pub refused_long_context: HashSet<MemberId>,
+    /// Compatible providers that have Chat Completions and no Responses.
+    pub without_responses: HashSet<MemberId>,
 }
 
 /// The part that all handles and the actor share, over reloads.
@@ -63,6 +66,14 @@ impl Routes {
 }
 
 impl Snapshot {
+    /// What a credential's provider is spoken to in, when `dialect` is what it should speak.
+    pub fn spoken_dialect(&self, member: &Member, dialect: Dialect) -> Dialect {
+        if dialect == Dialect::OpenAiResponses && self.without_responses.contains(&member.id) {
+            return Dialect::OpenAiChat;
+        }
+        dialect
+    }
+
     /// Whether the flag for the long context ends here for this credential.
     pub fn strips_long_context(&self, member: &Member) -> bool {
         match member.credential.long_context {

@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::cooldown::MemberId;
-use super::plan::Found;
+use super::plan::{Found, Reach, SocketService};
 use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Thinking};
@@ -57,6 +57,8 @@ pub(super) struct Candidate {
     pub member: Arc<Member>,
     /// The provider's name, without prefix and suffix.
     pub upstream_model: ModelName,
+    /// What the provider is spoken to in.
+    pub dialect: Dialect,
 }
 
 /// Every way to serve what a client asked for.
@@ -110,27 +112,51 @@ impl RouteTable {
         self.rules.fallback
     }
 
-    /// Every way to serve `model` in `dialect`; `None` when there is none.
-    pub(super) fn candidates(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
-        let direct = || self.direct(dialect, model);
-        let mapped = || self.mapped(dialect, model);
+    /// Every way to serve `model` to a client of `dialect`; `None` when there is none.
+    pub(super) fn candidates(
+        &self,
+        dialect: Dialect,
+        model: &ModelName,
+        reach: Reach,
+    ) -> Option<Candidates> {
+        let direct = || self.direct(dialect, model, reach);
+        let mapped = || self.mapped(dialect, model, reach);
         if self.rules.force_mappings { mapped().or_else(direct) } else { direct().or_else(mapped) }
     }
 
-    fn direct(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
+    /// Those that speak the client's dialect, before those that a call has to be translated for: what
+    /// passes as it is loses nothing.
+    fn direct(&self, dialect: Dialect, model: &ModelName, reach: Reach) -> Option<Candidates> {
+        let native = self.direct_among(model, || self.speaking(dialect).map(|m| (m, dialect)));
+        match reach {
+            Reach::SameDialect => native,
+            Reach::AnyDialect => {
+                native.or_else(|| self.direct_among(model, || self.speaking_otherwise(dialect)))
+            }
+        }
+    }
+
+    fn direct_among<'a, Members>(
+        &'a self,
+        model: &ModelName,
+        members: impl Fn() -> Members,
+    ) -> Option<Candidates>
+    where
+        Members: Iterator<Item = (&'a Arc<Member>, Dialect)>,
+    {
         let found = Found::Directly;
         // A model may really be called `x(high)`: such a name has to be listed as it is.
-        let listed = self.serving(dialect, model, Naming::Listed);
+        let listed = self.serving(members(), model, Naming::Listed);
         if !listed.is_empty() {
             return Some(Candidates { all: listed, thinking: None, found });
         }
         let (bare, thinking) = model.split_thinking();
-        let all = self.serving(dialect, &bare, Naming::ListedOrFamily);
+        let all = self.serving(members(), &bare, Naming::ListedOrFamily);
         (!all.is_empty()).then_some(Candidates { all, thinking, found })
     }
 
     /// The first mapping that fits and whose target is served: exact names, then patterns in order.
-    fn mapped(&self, dialect: Dialect, model: &ModelName) -> Option<Candidates> {
+    fn mapped(&self, dialect: Dialect, model: &ModelName, reach: Reach) -> Option<Candidates> {
         let (bare, asked) = model.split_thinking();
         let fits = |mapping: &&ModelMapping| {
             mapping.from.matches(model.as_str()) || mapping.from.matches(bare.as_str())
@@ -139,7 +165,7 @@ impl RouteTable {
         let exact = mappings().filter(|mapping| !mapping.from.is_pattern());
         let patterns = mappings().filter(|mapping| mapping.from.is_pattern());
         for mapping in exact.chain(patterns) {
-            let Some(mut candidates) = self.direct(dialect, &mapping.to) else { continue };
+            let Some(mut candidates) = self.direct(dialect, &mapping.to, reach) else { continue };
             candidates.thinking = candidates.thinking.or(asked);
             let target = &candidates.all[0].upstream_model;
             let crosses_makers = maker_of(bare.as_str()) != maker_of(target.as_str());
@@ -149,12 +175,17 @@ impl RouteTable {
         None
     }
 
-    fn serving(&self, dialect: Dialect, model: &ModelName, naming: Naming) -> Vec<Candidate> {
+    fn serving<'a>(
+        &self,
+        members: impl Iterator<Item = (&'a Arc<Member>, Dialect)>,
+        model: &ModelName,
+        naming: Naming,
+    ) -> Vec<Candidate> {
         let force_prefix = self.rules.force_prefix;
         let mut all = Vec::new();
-        for member in self.speaking(dialect) {
+        for (member, dialect) in members {
             for upstream_model in serve(&member.credential, model, force_prefix, naming) {
-                all.push(Candidate { member: member.clone(), upstream_model });
+                all.push(Candidate { member: member.clone(), upstream_model, dialect });
             }
         }
         all
@@ -162,6 +193,29 @@ impl RouteTable {
 
     pub(super) fn speaking(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
         self.members.iter().filter(move |member| speaks(member.credential.family, dialect))
+    }
+
+    /// The credentials that do not speak `dialect`, and what each of them is spoken to in.
+    pub(super) fn speaking_otherwise(
+        &self,
+        dialect: Dialect,
+    ) -> impl Iterator<Item = (&Arc<Member>, Dialect)> {
+        let others = self.members.iter().filter(move |m| !speaks(m.credential.family, dialect));
+        others.map(|member| (member, dialect_of(member.credential.family)))
+    }
+
+    /// A handshake names no model, and any credential may be asked for by a later message. So a
+    /// provider's own WebSocket can serve a client only where no other provider could be meant.
+    pub(super) fn socket_service(&self) -> SocketService {
+        if self.members.is_empty() {
+            return SocketService::Nobody;
+        }
+        let is_openai = |member: &Arc<Member>| member.credential.family == Family::OpenAi;
+        if self.members.iter().all(is_openai) {
+            SocketService::Provider
+        } else {
+            SocketService::Gateway
+        }
     }
 
     /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it; compatible
@@ -180,17 +234,31 @@ impl RouteTable {
         dialect: Dialect,
         model: &ModelName,
         came_through_amp_door: bool,
+        reach: Reach,
     ) -> GatewayError {
         let hint = if came_through_amp_door && self.rules.fallback == Fallbacks::Forbidden {
             "`ampcode.fallback` is `never`, so the Amp server was not asked; list the model under a \
              credential"
         } else {
-            match dialect {
-                Dialect::Anthropic => "list it under a `claude-api-key`",
-                Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            match (dialect, reach) {
+                (Dialect::Anthropic, Reach::SameDialect) => "list it under a `claude-api-key`",
+                (Dialect::Anthropic, Reach::AnyDialect) => {
+                    "list it under a `claude-api-key`, or under any other credential that serves it"
+                }
+                (Dialect::OpenAiChat | Dialect::OpenAiResponses, Reach::SameDialect) => {
                     "list it under an `openai-api-key` or an `openai-compatibility` provider"
                 }
-                Dialect::Gemini => "list it under a `gemini-api-key` or a `vertex-api-key`",
+                (Dialect::OpenAiChat | Dialect::OpenAiResponses, Reach::AnyDialect) => {
+                    "list it under an `openai-api-key` or an `openai-compatibility` provider, or \
+                     under any other credential that serves it"
+                }
+                (Dialect::Gemini, Reach::SameDialect) => {
+                    "list it under a `gemini-api-key` or a `vertex-api-key`"
+                }
+                (Dialect::Gemini, Reach::AnyDialect) => {
+                    "list it under a `gemini-api-key` or a `vertex-api-key`, or under any other \
+                     credential that serves it"
+                }
             }
         };
         GatewayError::ModelNotServed { model: model.clone(), hint }
@@ -242,5 +310,16 @@ pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {
             matches!(family, Family::OpenAi | Family::OpenAiCompatible)
         }
         Dialect::Gemini => matches!(family, Family::Gemini | Family::Vertex),
+    }
+}
+
+/// What a family is spoken to in when the client's dialect is not its own. OpenAI's own models are
+/// asked through Responses, which all of them have; what is compatible, through Chat Completions.
+const fn dialect_of(family: Family) -> Dialect {
+    match family {
+        Family::Claude => Dialect::Anthropic,
+        Family::OpenAi => Dialect::OpenAiResponses,
+        Family::OpenAiCompatible => Dialect::OpenAiChat,
+        Family::Gemini | Family::Vertex => Dialect::Gemini,
     }
 }

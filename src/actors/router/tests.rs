@@ -45,7 +45,12 @@ impl Story {
     fn choose_after(&self, attempts: &Attempts, model: &str, session: Option<&str>) -> Choice {
         let model = name(model);
         let dialect = Dialect::Anthropic;
-        let request = ModelRequest { dialect, model: &model, came_through_amp_door: false };
+        let request = ModelRequest {
+            dialect,
+            model: &model,
+            came_through_amp_door: false,
+            reach: Reach::SameDialect,
+        };
         self.router.choose(&request, attempts, || session.map(session_of)).unwrap()
     }
 
@@ -277,7 +282,12 @@ async fn a_reload_brings_new_mappings() {
     let asked = |story: &Story| {
         let model = name("smart");
         let dialect = Dialect::Anthropic;
-        let request = ModelRequest { dialect, model: &model, came_through_amp_door: false };
+        let request = ModelRequest {
+            dialect,
+            model: &model,
+            came_through_amp_door: false,
+            reach: Reach::SameDialect,
+        };
         story.router.choose(&request, &Attempts::default(), || None)
     };
     assert!(asked(&story).is_err());
@@ -328,7 +338,12 @@ async fn amp_answers_only_at_its_own_door_and_only_when_it_may() {
         let choose = |model: &str, attempts: &Attempts| {
             let model = name(model);
             let dialect = Dialect::Anthropic;
-            let request = ModelRequest { dialect, model: &model, came_through_amp_door };
+            let request = ModelRequest {
+                dialect,
+                model: &model,
+                came_through_amp_door,
+                reach: Reach::SameDialect,
+            };
             story.router.choose(&request, attempts, || None)
         };
         let unserved = choose("nobody-serves-this", &Attempts::default());

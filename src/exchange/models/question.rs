@@ -15,7 +15,7 @@ use futures::future::join_all;
 use crate::actors::Handles;
 use crate::actors::router::{Account, ListSource, NoList, Offers};
 use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
-use crate::config::Credential;
+use crate::config::{Credential, Family};
 use crate::dialect::{ModelEntry, ModelListShape, page_query, read_models_page};
 use crate::exchange::local;
 
@@ -44,10 +44,22 @@ pub(super) async fn discover(
     codex_version: Option<&str>,
 ) -> Vec<Discovered> {
     let questions = offers.sources().into_iter().map(|source| async move {
+        let shape = listed_as(source.family(), shape);
+        let codex_version = codex_version.filter(|_| shape == ModelListShape::Codex);
         let list = ask_source(handles, &source, shape, codex_version).await;
         Discovered { source, list }
     });
     join_all(questions).await
+}
+
+/// How a family lists its models to a client that wants `shape`.
+pub(super) const fn listed_as(family: Family, shape: ModelListShape) -> ModelListShape {
+    match (family, shape) {
+        (Family::Claude, _) => ModelListShape::Anthropic,
+        (Family::Gemini | Family::Vertex, _) => ModelListShape::Gemini,
+        (Family::OpenAi | Family::OpenAiCompatible, ModelListShape::Codex) => ModelListShape::Codex,
+        (Family::OpenAi | Family::OpenAiCompatible, _) => ModelListShape::OpenAi,
+    }
 }
 
 /// One account after the other, until one gives the list. Another key is of use only where the answer

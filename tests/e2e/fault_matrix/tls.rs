@@ -11,9 +11,9 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::{
-    ENDLESS_CALL, FIRST_HALF, KEY, ONE_AT_A_TIME, Stage, address_in, configuration, first_half_of,
-    hear, hear_until, in_a_process, in_this_process, leave_nothing_behind, parse, speak,
-    whole_answer,
+    CLAUDE, ENDLESS_CALL, FIRST_HALF, KEY, ONE_AT_A_TIME, Stage, address_in, configuration,
+    first_half_of, hear, hear_until, in_a_process, in_this_process, leave_nothing_behind, parse,
+    speak, whole_answer,
 };
 use crate::support::Direction::{Answering, Asking};
 use crate::support::{Direction, Fault, FaultProxy, Place, StubUpstream, expect};
@@ -68,7 +68,7 @@ impl EncryptedUpstream {
         let held = FaultProxy::before(address_in(&upstream.origin)).await;
         let config = authority.server_config("127.0.0.1", &[b"http/1.1"]);
         let at_upstream = FaultProxy::before(encrypting(config, held.address).await).await;
-        let yaml = configuration(&format!("https://{}", at_upstream.address));
+        let yaml = configuration(&format!("https://{}", at_upstream.address), CLAUDE);
         let tls = format!("tls: {{ upstream-ca: '{}' }}\n", authority.ca_file());
         let (address, gateway) = start(yaml + &tls + more).await;
         let at_client = FaultProxy::before(address).await;
@@ -195,7 +195,7 @@ impl EncryptedClient {
     async fn of<G>(more: &str, start: impl AsyncFnOnce(String) -> (SocketAddr, G)) -> (Self, G) {
         let authority = Authority::new();
         let more = format!("{more}tls: {{ {} }}\n", authority.shown());
-        let (stage, gateway) = Stage::around(&more, start).await;
+        let (stage, gateway) = Stage::around(CLAUDE, &more, start).await;
         (Self { stage, connector: authority.connector(), _authority: authority }, gateway)
     }
 }

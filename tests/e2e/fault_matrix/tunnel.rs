@@ -1,6 +1,6 @@
 //! The wire on either side of a WebSocket fails: while it is opened, and in its middle.
 
-use super::{FIRST_HALF, KEY, Stage};
+use super::{FIRST_HALF, KEY, ONE_AT_A_TIME, OPENAI, Stage, in_this_process};
 use crate::support::Direction::{Answering, Asking};
 use crate::support::{Client, Direction, Fault, Place, expect, garbled};
 
@@ -36,9 +36,9 @@ const OPENING: [(Fault, Opening, &str); 7] = [
     (Garble,        GARBLED, "no 101 can be read"),
 ];
 
-async fn opening(stage: &Stage) {
+async fn opening(stage: &Stage, targets: &[&str]) {
     for place in [Place::Bytes(0), Place::Behind("HTTP/1.1 101 Switching")] {
-        for target in [AMP_SOCKET, RESPONSES_SOCKET] {
+        for target in targets.iter().copied() {
             for (fault, outcome, why) in OPENING {
                 let why = format!("{target}: {fault:?} {place:?}: {why}");
                 let asked = stage.upstream.requests().len();
@@ -147,14 +147,14 @@ async fn hears(client: &mut Client, echo: Echo, why: &str) {
 }
 
 pub async fn every_row(stage: &Stage) {
-    opening(stage).await;
+    opening(stage, &[AMP_SOCKET]).await;
     in_the_tunnel(stage, &[Asking, Answering], false).await;
 }
 
 #[actix_web::test]
 async fn a_wire_that_fails_while_a_tunnel_opens_is_told_or_not_noticed() {
-    let (stage, _gateway) = Stage::around_a_gateway().await;
-    opening(&stage).await;
+    let (stage, _gateway) = Stage::around(OPENAI, ONE_AT_A_TIME, in_this_process).await;
+    opening(&stage, &[AMP_SOCKET, RESPONSES_SOCKET]).await;
 }
 
 #[actix_web::test]

@@ -1,6 +1,8 @@
 //! The wire between the gateway and its upstream fails.
 
-use super::{FIRST_HALF, Stage, configuration, first_half_of, hear, hear_until, whole_answer};
+use super::{
+    CLAUDE, FIRST_HALF, Stage, configuration, first_half_of, hear, hear_until, whole_answer,
+};
 use crate::support::Direction::{Answering, Asking};
 use crate::support::{Direction, Fault, FaultProxy, Place, StubUpstream, TestGateway, garbled};
 
@@ -226,7 +228,7 @@ async fn another_credential_answers_where_the_wire_of_the_first_fails() {
          {{ api-key: second-key, base-url: '{}' }}]\n",
         second.origin
     );
-    let yaml = configuration(&one);
+    let yaml = configuration(&one, CLAUDE);
     let claude = yaml.lines().find(|line| line.starts_with("claude-api-key")).unwrap();
     let yaml = yaml.replace(claude, two.trim_end()) + super::ONE_AT_A_TIME;
     let gateway = TestGateway::start(&yaml).await;

@@ -72,10 +72,10 @@ fn the_names_of_the_configuration_are_offered_once_and_only_where_somebody_answe
         (compatible("models: [{ name: a, alias: x }, { name: b }], excluded-models: ['a']"), &["b"], "excluded by its name"),
         (compatible(&format!("{TWO_ALIASES}, prefix: t")),            &["t/One", "One", "t/two", "two"], "with and without its prefix"),
         (compatible(&format!("{TWO_ALIASES}, prefix: t")) + "force-model-prefix: true\n", &["t/One", "t/two"], "prefixes are forced"),
-        (listed.clone() + claude,                                     &["One", "two"],        "another dialect"),
+        (listed.clone() + claude,                                     &["One", "two", "claude-alias"], "what has to be translated, behind what has not"),
         (listed.clone() + &map("opus", "TWO"),                        &["One", "two", "opus"], "a mapping that leads somewhere"),
         (listed.clone() + &map("opus", "two(high)"),                  &["One", "two", "opus"], "a suffix is no name"),
-        (listed.clone() + claude + &map("opus", "claude-alias"),      &["One", "two"],        "it leads to another dialect"),
+        (listed.clone() + claude + &map("opus", "claude-alias"),      &["One", "two", "claude-alias", "opus"], "it leads to another dialect"),
         (listed.clone() + &map("opus", "nobody"),                     &["One", "two"],        "nobody serves its target"),
         (listed.clone() + pattern,                                    &["One", "two"],        "a pattern is no name"),
         (listed.clone() + family + &map("gpt-5", "two"),              &["One", "two"],        "not in use: the name is served without it"),
@@ -112,7 +112,7 @@ fn only_credentials_that_serve_by_pattern_are_asked_and_once_per_place() {
         ("openai-api-key: [{ api-key: a }, { api-key: b, headers: { openai-organization: o } }]", &[1, 1], "two organisations"),
         ("openai-api-key: [{ api-key: a, models: [{ name: x }] }]",                &[],     "it says itself what it serves"),
         ("openai-compatibility: [{ name: r, base-url: 'https://r.test' }]",        &[],     "it serves nothing that is not listed"),
-        ("claude-api-key: [{ api-key: a }]",                                       &[],     "another dialect"),
+        ("claude-api-key: [{ api-key: a }]",                                       &[1],    "another dialect: calls are translated"),
     ];
     for (yaml, expected, why) in cases {
         let sources = offers(yaml, Dialect::OpenAiChat).sources();
@@ -132,13 +132,14 @@ fn a_provider_may_list_more_than_can_be_asked_for() {
         (", excluded-models: ['*-preview']",     "gpt-6-preview",    &[],                         "excluded"),
         (", excluded-models: ['*-preview']",     "gpt-6",            &["gpt-6"],                  "not excluded"),
         (", prefix: t",                          "gpt-5",            &["t/gpt-5", "gpt-5"],       "with and without"),
-        (", prefix: t }], force-model-prefix: true, gemini-api-key: [{ api-key: g", "gpt-5", &["t/gpt-5"], "prefixes are forced"),
+        (", prefix: t }], force-model-prefix: true, cors: { allowed-origins: []", "gpt-5", &["t/gpt-5"], "prefixes are forced"),
         (", prefix: t, excluded-models: [gpt-5]", "gpt-5",           &[],                         "excluded in both forms"),
         (" }, { api-key: k2, prefix: u",         "gpt-5",            &["gpt-5", "u/gpt-5"],       "each account in its form"),
         (" }, { api-key: k2, excluded-models: ['*']", "gpt-5",       &["gpt-5"],                  "one of them serves it"),
     ];
     for (more, listed, expected, why) in cases {
-        let yaml = format!("{{ openai-api-key: [{{ api-key: k{more} }}] }}");
+        let end = if more.contains("cors") { "} }" } else { "}] }" };
+        let yaml = format!("{{ openai-api-key: [{{ api-key: k{more} {end}");
         let offers = offers(&yaml, Dialect::OpenAiChat);
         let sources = offers.sources();
         assert_eq!(sources.len(), 1, "{why}");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::actors::router::Reach;
 use crate::actors::router::fixtures::{credential, listing, name, table};
 use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass};
@@ -10,7 +11,7 @@ fn candidates(ids: &[(&str, i64)]) -> Vec<Candidate> {
         .iter()
         .map(|(id, priority)| Credential { priority: *priority, ..credential(Family::Claude, id) });
     let table = table(credentials.collect());
-    table.candidates(Dialect::Anthropic, &name("claude-x")).unwrap().all
+    table.candidates(Dialect::Anthropic, &name("claude-x"), Reach::SameDialect).unwrap().all
 }
 
 /// What is known at a moment, and what of it matters.
@@ -164,7 +165,8 @@ fn one_request_probes_when_a_rest_is_over_and_the_others_go_elsewhere_or_wait() 
 fn models_of_one_credential_rest_apart() {
     let list = [("first", "same"), ("second", "same")];
     let table = table(vec![listing(Family::Claude, "a", &list)]);
-    let candidates = table.candidates(Dialect::Anthropic, &name("same")).unwrap().all;
+    let candidates =
+        table.candidates(Dialect::Anthropic, &name("same"), Reach::SameDialect).unwrap().all;
     let scene = Scene { candidates, ..Scene::of(THREE) };
     let scene = scene.rests(0, TroubleClass::Limited, Some(9));
 

@@ -6,13 +6,13 @@ use crate::types::ThinkingLevel;
 
 /// Who serves a model, as `credential: provider's name`, in order.
 fn served(table: &RouteTable, dialect: Dialect, model: &str) -> Vec<String> {
-    let candidates = table.candidates(dialect, &name(model));
+    let candidates = table.candidates(dialect, &name(model), Reach::SameDialect);
     let all = candidates.map(|candidates| candidates.all).unwrap_or_default();
     all.iter().map(|one| format!("{}: {}", one.member.credential.id, one.upstream_model)).collect()
 }
 
 fn found(table: &RouteTable, model: &str) -> Option<(Found, Option<Thinking>)> {
-    let candidates = table.candidates(Dialect::Anthropic, &name(model))?;
+    let candidates = table.candidates(Dialect::Anthropic, &name(model), Reach::SameDialect)?;
     Some((candidates.found, candidates.thinking))
 }
 
@@ -309,9 +309,69 @@ fn the_error_names_the_model_and_what_would_serve_it() {
     ];
     for (dialect, fallback, came_through_amp_door, says) in cases {
         let table = table_with(Vec::new(), Rules { fallback, ..rules(Vec::new()) });
-        let error = table.not_served(dialect, &name("unknown-model"), came_through_amp_door);
+        let model = name("unknown-model");
+        let error = table.not_served(dialect, &model, came_through_amp_door, Reach::SameDialect);
         let message = error.to_string();
         assert!(message.contains("`unknown-model`"), "{dialect} {fallback:?}: {message}");
         assert!(message.contains(says), "{dialect} {fallback:?}: {message}");
+    }
+}
+
+#[test]
+fn a_call_is_translated_only_where_nobody_speaks_its_dialect() {
+    use Dialect::{Anthropic, Gemini as GeminiDialect, OpenAiChat, OpenAiResponses};
+    use Family::{Claude, Gemini, OpenAi, OpenAiCompatible as Compatible, Vertex};
+    let credentials = vec![
+        listing(Compatible, "router", &[("anthropic/claude-x", "claude-x"), ("qwen-9", "qwen-9")]),
+        credential(OpenAi, "openai"),
+        credential(Claude, "claude"),
+        credential(Gemini, "gemini"),
+        listing(Vertex, "vertex", &[("gemini-9", "gemini-9")]),
+    ];
+    let mappings = vec![mapping("claude-haiku-0", "gpt-9"), mapping("other", "nobody-has-it")];
+    let table = table_with(credentials, rules(mappings));
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases: &[(Dialect, &str, &[(&str, Dialect)], &str)] = &[
+        (Anthropic,       "claude-x",   &[("claude", Anthropic)],                                   "no translation where none is needed"),
+        (OpenAiChat,      "claude-x",   &[("router", OpenAiChat)],                                  "listed in the dialect, before a family that is not"),
+        (GeminiDialect,   "claude-x",   &[("router", OpenAiChat)],                                  "what is listed goes before a family's pattern"),
+        (Anthropic,       "gpt-9",      &[("openai", OpenAiResponses)],                             "OpenAI is asked through Responses"),
+        (OpenAiChat,      "gpt-9",      &[("openai", OpenAiChat)],                                  "it speaks both"),
+        (Anthropic,       "qwen-9",     &[("router", OpenAiChat)],                                  "compatible ones through Chat"),
+        (OpenAiResponses, "qwen-9",     &[("router", OpenAiResponses)],                             "unless the client speaks Responses"),
+        (OpenAiResponses, "gemini-9",   &[("vertex", GeminiDialect)],                               "listed before by pattern"),
+        (Anthropic,       "gemini-5(high)", &[("gemini", GeminiDialect)],                           "a suffix is none of the name"),
+        (GeminiDialect,   "claude-haiku-0", &[("claude", Anthropic)],                               "who serves a name goes before a mapping, translated or not"),
+        (Anthropic,       "other",      &[],                                                        "a mapping to nowhere"),
+    ];
+    for (dialect, model, expected, why) in cases {
+        let found = table.candidates(*dialect, &name(model), Reach::AnyDialect);
+        let all = found.map(|candidates| candidates.all).unwrap_or_default();
+        let all: Vec<_> =
+            all.iter().map(|one| (one.member.credential.id.as_str(), one.dialect)).collect();
+        assert_eq!(all, *expected, "{dialect} {model}: {why}");
+        let native = table.candidates(*dialect, &name(model), Reach::SameDialect);
+        let native = native.map(|candidates| candidates.all).unwrap_or_default();
+        assert!(native.iter().all(|one| one.dialect == *dialect), "{dialect} {model}");
+    }
+}
+
+#[test]
+fn a_providers_own_websocket_serves_only_where_no_other_provider_could_be_meant() {
+    use Family::{Claude, Gemini, OpenAi, OpenAiCompatible, Vertex};
+    use SocketService::{Gateway, Nobody, Provider};
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases: [(&[Family], SocketService, &str); 7] = [
+        (&[],                 Nobody,   "nobody is there"),
+        (&[OpenAi],           Provider, "it speaks WebSocket"),
+        (&[OpenAi, OpenAi],   Provider, "all of them speak it"),
+        (&[OpenAi, Claude],   Gateway,  "a later message may ask for Claude"),
+        (&[OpenAiCompatible], Gateway,  "who is compatible is not known to speak it"),
+        (&[Gemini],           Gateway,  "speaks another dialect"),
+        (&[Vertex, OpenAi],   Gateway,  "in any order"),
+    ];
+    for (families, expected, why) in cases {
+        let credentials = families.iter().map(|family| credential(*family, "one")).collect();
+        assert_eq!(table(credentials).socket_service(), expected, "{why}");
     }
 }

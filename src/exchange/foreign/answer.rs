@@ -1,0 +1,188 @@
+//! A provider's answer in the client's dialect.
+
+use std::time::{Duration, SystemTime};
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use bytes::{Bytes, BytesMut};
+
+use super::{Translation, tell_what_was_dropped};
+use crate::actors::upstream::{BodyBroke, UpstreamFailure, UpstreamResponse};
+use crate::body::decode_request;
+use crate::dialect::{Verdict, error_body, judge};
+use crate::error::GatewayError;
+use crate::exchange::ahead::BegunAnswer;
+use crate::exchange::answer::{Answering, amp_adapter, response, tell_who_answered};
+use crate::exchange::stream::{DownstreamBody, Transforms};
+use crate::headers::is_event_stream;
+use crate::translate::{NoAnswer, StreamTranslator, Unreadable, translate_answer, translate_error};
+use crate::types::ProviderName;
+
+/// The longest answer that is translated whole.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// As much of an error as is read for its words.
+const MAX_ERROR_BYTES: usize = 256 * 1024;
+
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Builds the client's response from an answer in another dialect.
+pub async fn from_upstream(
+    mut answer: BegunAnswer,
+    answering: Answering,
+    translation: Translation,
+) -> Result<HttpResponse, UpstreamFailure> {
+    let mut downstream = HeaderMap::new();
+    keep_fields(&answer.response.fields, &mut downstream);
+    if let Some(model) = &answering.model {
+        tell_who_answered(&mut downstream, model, &answering.record);
+    }
+    tell_what_was_dropped(&mut downstream, &translation.dropped);
+    if !answer.response.status.is_success() {
+        return Ok(error(answer, &answering, &translation, downstream).await);
+    }
+    if is_event_stream(&answer.response.fields) && translation.streams {
+        return Ok(stream(answer, answering, translation, downstream));
+    }
+    let body = whole(&mut answer, &answering).await?;
+    let told = if translation.streams {
+        // The server has not understood `stream`; its client still waits for events.
+        as_stream(&translation, &body).map_err(NoAnswer::from)
+    } else {
+        let Translation { upstream, client, names, envelope, .. } = &translation;
+        translate_answer(*upstream, *client, names.clone(), envelope, &body).map(Bytes::from)
+    };
+    match told {
+        Ok(body) => {
+            downstream.insert(header::CONTENT_TYPE, content_type(&translation));
+            Ok(response(answer.response.status, downstream).set_body(BoxBody::new(body)))
+        }
+        Err(NoAnswer::Failed(failure)) => {
+            answering.record.fails_with("upstream_failed");
+            let id = answering.record.id();
+            let client = translation.client;
+            let body = error_body(client, failure.status, &failure.code, &failure.message, id);
+            downstream.insert(header::CONTENT_TYPE, JSON);
+            Ok(response(failure.status, downstream).set_body(BoxBody::new(body)))
+        }
+        Err(unreadable @ NoAnswer::Unreadable(_)) => Err(UpstreamFailure {
+            error: GatewayError::UpstreamUnreadable { provider: provider(&answering) },
+            cause: unreadable.to_string(),
+        }),
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+fn content_type(translation: &Translation) -> HeaderValue {
+    if translation.streams && !translation.envelope.as_array {
+        HeaderValue::from_static("text/event-stream")
+    } else {
+        JSON
+    }
+}
+
+/// Of the provider's fields only those mean the same in every dialect that say when to come back, and
+/// by which id its support finds the call.
+fn keep_fields(upstream: &HeaderMap, downstream: &mut HeaderMap) {
+    if let Some(seconds) = upstream.get(header::RETRY_AFTER) {
+        downstream.insert(header::RETRY_AFTER, seconds.clone());
+    }
+    let id = upstream.get("x-request-id").or_else(|| upstream.get("request-id"));
+    if let Some(id) = id {
+        downstream.insert(HeaderName::from_static("x-request-id"), id.clone());
+    }
+}
+
+fn provider(answering: &Answering) -> ProviderName {
+    answering.record.provider().unwrap_or_else(|| ProviderName::new("upstream"))
+}
+
+fn stream(
+    answer: BegunAnswer,
+    mut answering: Answering,
+    translation: Translation,
+    mut downstream: HeaderMap,
+) -> HttpResponse {
+    downstream.insert(header::CONTENT_TYPE, content_type(&translation));
+    downstream.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let BegunAnswer { response: UpstreamResponse { status, body, .. }, ahead } = answer;
+    let adapt = amp_adapter(&mut answering, true);
+    let Translation { upstream, client, names, envelope, .. } = translation;
+    let translate = StreamTranslator::new(upstream, client, names, envelope);
+    let transforms = Transforms { translate: Some(translate), adapt, ..Transforms::default() };
+    let size = BodySize::Stream;
+    let body = DownstreamBody::new(
+        body,
+        ahead,
+        size,
+        transforms,
+        None,
+        answering.record,
+        answering.drain,
+        answering.breaks,
+    );
+    response(status, downstream).set_body(BoxBody::new(body))
+}
+
+fn as_stream(translation: &Translation, body: &[u8]) -> Result<Bytes, Unreadable> {
+    let Translation { upstream, client, names, envelope, .. } = translation;
+    let mut translate = StreamTranslator::new(*upstream, *client, names.clone(), envelope.clone());
+    let mut out = BytesMut::new();
+    translate.push_whole(*upstream, body, &mut out)?;
+    Ok(out.freeze())
+}
+
+/// The whole body, without a content coding.
+async fn whole(answer: &mut BegunAnswer, answering: &Answering) -> Result<Bytes, UpstreamFailure> {
+    let BegunAnswer { response, ahead } = answer;
+    ahead.read_bytes(&mut response.body, MAX_ANSWER_BYTES).await;
+    let provider = provider(answering);
+    if let Some(broke) = &ahead.broke {
+        let error = match broke {
+            BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
+            BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
+        };
+        return Err(UpstreamFailure { error, cause: broke.to_string() });
+    }
+    let unreadable = |cause: &str| UpstreamFailure {
+        error: GatewayError::UpstreamUnreadable { provider: provider.clone() },
+        cause: cause.to_owned(),
+    };
+    if !ahead.is_whole {
+        return Err(unreadable("the answer is longer than 64 MiB"));
+    }
+    decoded(&response.fields, ahead.joined()).ok_or_else(|| unreadable("its coding is unknown"))
+}
+
+fn decoded(fields: &HeaderMap, body: Bytes) -> Option<Bytes> {
+    let Some(coding) = fields.get(header::CONTENT_ENCODING) else { return Some(body) };
+    let coding = coding.to_str().ok()?;
+    if coding.eq_ignore_ascii_case("identity") {
+        return Some(body);
+    }
+    decode_request(coding, &body, MAX_ANSWER_BYTES as u64).ok()
+}
+
+async fn error(
+    mut answer: BegunAnswer,
+    answering: &Answering,
+    translation: &Translation,
+    mut downstream: HeaderMap,
+) -> HttpResponse {
+    let BegunAnswer { response: upstream, ahead } = &mut answer;
+    ahead.read_bytes_within(&mut upstream.body, MAX_ERROR_BYTES, ERROR_PATIENCE).await;
+    let body = decoded(&upstream.fields, ahead.joined()).unwrap_or_default();
+    let status = upstream.status;
+    // Google says how long to wait in the body only, OpenAI in fields of its own.
+    if let Verdict::Trouble(trouble) = judge(status, &upstream.fields, &body, SystemTime::now())
+        && let Some(wait) = trouble.wait
+    {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        downstream.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    let told = translate_error(translation.client, status, &body, answering.record.id());
+    downstream.insert(header::CONTENT_TYPE, JSON);
+    response(status, downstream).set_body(BoxBody::new(told))
+}

@@ -1,0 +1,81 @@
+//! A whole answer, read.
+//!
+//! Blocks of server tools, their results and citations are passed over: the text around them says
+//! what the model made of them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::event::{Event, InputKind};
+use super::super::typed::Unreadable;
+use super::read_stream::{ErrorDetail, failure};
+use super::wire::{WireUsage, read_stop, text};
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow, default)]
+    content: Vec<Block<'a>>,
+    stop_reason: Option<String>,
+    stop_sequence: Option<String>,
+    usage: Option<WireUsage>,
+    /// Some servers answer 200 with an error.
+    #[serde(borrow)]
+    error: Option<ErrorDetail<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    text: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    thinking: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    signature: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    id: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+}
+
+pub fn read_answer(body: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Unreadable> {
+    let message: Message<'_> =
+        serde_json::from_slice(body).map_err(|error| Unreadable(error.to_string()))?;
+    if let Some(error) = message.error {
+        tell(Event::Failed(failure(error)));
+        return Ok(());
+    }
+    if let Some(usage) = message.usage {
+        tell(Event::Usage(usage.into()));
+    }
+    for (slot, block) in (0_u32..).zip(message.content) {
+        match block.kind.as_ref() {
+            "text" => tell(Event::Text(block.text)),
+            "thinking" => {
+                tell(Event::Thinking(block.thinking));
+                if !block.signature.is_empty() {
+                    tell(Event::Signature(block.signature));
+                }
+            }
+            "tool_use" => {
+                let (id, name) = (Some(block.id), Some(block.name));
+                tell(Event::Call { slot, id, name, input: InputKind::Json });
+                if let Some(input) = block.input {
+                    tell(Event::CallInput { slot, piece: input.get().into() });
+                }
+                tell(Event::CallDone { slot });
+            }
+            _ => {}
+        }
+    }
+    if let Some(reason) = message.stop_reason {
+        tell(Event::Stop(read_stop(&reason, message.stop_sequence)));
+    }
+    tell(Event::End);
+    Ok(())
+}
