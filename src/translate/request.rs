@@ -15,7 +15,7 @@ pub struct Request {
     /// the system prompt.
     pub turns: Vec<Turn>,
     pub tools: Vec<Tool>,
-    /// `None` is the dialect's default, which is [`ToolChoice::Auto`] everywhere.
+    /// `None` is the dialect's default, which is `Auto` everywhere.
     pub tool_choice: Option<ToolChoice>,
     /// Whether the model may call several tools in one turn.
     pub parallel_tool_calls: Option<bool>,

@@ -22,7 +22,7 @@ pub(super) trait WriteStream {
     fn write(&mut self, step: &Step<'_>, out: &mut BytesMut);
 }
 
-/// Translates a stream while it passes. Holds one event of the upstream, and what its [`Order`] and the
+/// Translates a stream while it passes. Holds one event of the upstream, and what its `Order` and the
 /// client's dialect make it hold.
 pub struct StreamTranslator {
     frames: Frames,
