@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use self::read::{Said, read_stream, read_whole};
 use crate::support::{
-    Provider, Response, Scripted, SeenRequest, TestGateway, fixture, json_fixture,
+    Provider, Response, Scripted, SeenRequest, TestGateway, encoded, fixture, json_fixture,
 };
 
 /// The four dialects: by what their credentials are listed under, and where their clients call.
@@ -377,4 +377,27 @@ async fn a_body_that_cannot_be_read_is_refused_with_a_word() {
     assert_eq!(response.status, 400, "{}", response.text());
     assert!(response.text().contains("messages"), "{}", response.text());
     assert_eq!(provider.asked(), 0);
+}
+
+/// Fault of the first version: such an answer could not be read, streamed or whole.
+#[actix_web::test]
+async fn gzip_that_is_not_declared_is_taken_off_before_it_is_translated() {
+    for streams in [true, false] {
+        let answer = if streams {
+            Scripted::stream(encoded("gzip", &String::from_utf8(text_stream(Chat)).unwrap()))
+        } else {
+            Scripted::json(200, encoded("gzip", &String::from_utf8(whole_text(Chat)).unwrap()))
+        };
+        let provider = provider_saying(Anthropic, Chat, answer).await;
+        let gateway = gateway_before(&provider, Anthropic, Chat).await;
+
+        let response = ask(&gateway, Anthropic, streams).await;
+
+        let said = if streams {
+            read_stream(Anthropic, &response.body)
+        } else {
+            read_whole(Anthropic, &response.json())
+        };
+        assert!(said.text.contains("Paris"), "streams: {streams}: {}", response.text());
+    }
 }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Translation, tell_what_was_dropped};
 use crate::actors::upstream::{BodyBroke, UpstreamFailure, UpstreamResponse};
-use crate::body::decode_request;
+use crate::body::{GZIP_MAGIC, GzipRepair, decode_request};
 use crate::dialect::{Verdict, error_body, judge};
 use crate::error::GatewayError;
 use crate::exchange::ahead::BegunAnswer;
@@ -111,7 +111,10 @@ fn stream(
     let adapt = amp_adapter(&mut answering, true);
     let Translation { upstream, client, names, envelope, .. } = translation;
     let translate = StreamTranslator::new(upstream, client, names, envelope);
-    let transforms = Transforms { translate: Some(translate), adapt, ..Transforms::default() };
+    // A stream's first event must not be held back.
+    let repair = Some(GzipRepair::new(0));
+    let transforms =
+        Transforms { repair, translate: Some(translate), adapt, ..Transforms::default() };
     let size = BodySize::Stream;
     let body = DownstreamBody::new(
         body,
@@ -156,12 +159,17 @@ async fn whole(answer: &mut BegunAnswer, answering: &Answering) -> Result<Bytes,
     decoded(&response.fields, ahead.joined()).ok_or_else(|| unreadable("its coding is unknown"))
 }
 
+/// The body without a content coding, whether it is declared or, with gzip, only there.
 fn decoded(fields: &HeaderMap, body: Bytes) -> Option<Bytes> {
-    let Some(coding) = fields.get(header::CONTENT_ENCODING) else { return Some(body) };
-    let coding = coding.to_str().ok()?;
-    if coding.eq_ignore_ascii_case("identity") {
-        return Some(body);
-    }
+    let declared = match fields.get(header::CONTENT_ENCODING) {
+        Some(coding) => Some(coding.to_str().ok()?),
+        None => None,
+    };
+    let coding = match declared.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        Some(coding) => coding,
+        None if body.starts_with(&GZIP_MAGIC) => "gzip",
+        None => return Some(body),
+    };
     decode_request(coding, &body, MAX_ANSWER_BYTES as u64).ok()
 }
 

@@ -40,7 +40,7 @@ impl From<WireUsage> for Usage {
 impl From<Usage> for WireUsage {
     /// SDKs want numbers, so what is not known is 0.
     fn from(usage: Usage) -> Self {
-        let thinking_tokens = usage.reasoning;
+        let thinking_tokens = usage.reasoning.map(|_| usage.reasoning());
         Self {
             input_tokens: Some(usage.input()),
             cache_creation_input_tokens: Some(usage.cache_write()),
