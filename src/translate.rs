@@ -21,6 +21,7 @@
 //! | `whole`     | an answer that is not streamed                                     |
 //! | `failure`   | an error that comes instead of an answer                           |
 //! | `count`     | how many tokens a request has                                      |
+//! | `thinking`  | how hard a model of another kind should think                      |
 //! | `signature` | Claude's signatures on their way through another dialect           |
 //! | `dropped`   | what had to be left out                                            |
 //! | `anthropic`, `chat`, `responses`, `gemini` | one dialect each            |
@@ -47,6 +48,7 @@ mod signature;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod thinking;
 mod typed;
 mod whole;
 
@@ -57,7 +59,9 @@ pub use failure::translate_error;
 pub use frames::{FrameTooLong, Frames};
 pub use names::ClientNames;
 pub use request::Request;
+pub use signature::without_foreign_thinking;
 pub use stream::StreamTranslator;
+pub use thinking::thinking_for;
 pub use typed::Unreadable;
 pub use whole::{NoAnswer, translate_answer};
 

@@ -178,7 +178,7 @@ impl ProviderRouter {
         };
         let Candidate { member, upstream_model, dialect } = candidates.all[index].clone();
         Ok(Choice::Local(LocalPlan {
-            dialect: snapshot.spoken_dialect(&member, dialect),
+            dialect: snapshot.spoken_dialect(&(member.id, upstream_model.clone()), dialect),
             instead_of_responses: false,
             renames: upstream_model != *request.model,
             strip_long_context: snapshot.strips_long_context(&member),
@@ -363,9 +363,10 @@ impl ProviderRouter {
         self.settle().await;
     }
 
-    /// Notes that a provider has Chat Completions and no Responses.
+    /// Notes that a provider has a model in Chat Completions and not in Responses.
     pub fn found_without_responses(&self, plan: &LocalPlan) {
-        self.0.actor.do_send(ReportNoResponses(plan.member.clone()));
+        let (member, model) = (plan.member.clone(), plan.upstream_model.clone());
+        self.0.actor.do_send(ReportNoResponses(member, model));
     }
 
     async fn settle(&self) {

@@ -221,6 +221,7 @@ async fn attempt(
         && family == Family::OpenAiCompatible
         && call.reach() == Reach::AnyDialect
         && says_no_such_route(answer.response.status)
+        && call.neutral().is_ok()
     {
         plan.dialect = Dialect::OpenAiChat;
         plan.instead_of_responses = true;

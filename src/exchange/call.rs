@@ -19,7 +19,7 @@ use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::{RequestRecord, Route};
-use crate::translate::{Request, Unreadable, read_request};
+use crate::translate::{Request, Unreadable, read_request, without_foreign_thinking};
 use crate::types::{ClientId, Dialect};
 
 /// A model call whose body is there.
@@ -107,10 +107,16 @@ impl<'a> Call<'a> {
         self.is_amps() && !self.only_counts()
     }
 
-    /// The body without what an earlier answer of another provider left in Amp's history; `None`
+    /// The body without what an earlier answer of another provider left in its history; `None`
     /// when there is nothing to clean, and the body goes on as it came.
     pub fn cleaned_body(&self) -> Option<Bytes> {
-        let clean = || self.is_amps().then(|| clean_history(self.readable_body())).flatten();
+        let clean = || match self.dialect {
+            Dialect::Anthropic if self.is_amps() || holds_our_thinking(self.readable_body()) => {
+                clean_history(self.readable_body())
+            }
+            Dialect::OpenAiResponses => without_foreign_thinking(self.readable_body()),
+            Dialect::Anthropic | Dialect::OpenAiChat | Dialect::Gemini => None,
+        };
         self.cleaned.get_or_init(clean).clone()
     }
 
@@ -159,4 +165,12 @@ impl<'a> Call<'a> {
         let answering = Answering::modelled(request, handles.drain.clone(), model);
         Ok(answer::from_upstream(upstream.into(), answering).await)
     }
+}
+
+/// Whether a history in Anthropic's dialect may hold thinking of an answer that was translated: it has an
+/// empty signature, which Claude refuses. Anybody else's history is nobody's business.
+fn holds_our_thinking(body: &[u8]) -> bool {
+    [&br#""signature":"""#[..], br#""signature": """#]
+        .iter()
+        .any(|mark| memchr::memmem::find(body, mark).is_some())
 }

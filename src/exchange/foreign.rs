@@ -23,8 +23,8 @@ use crate::config::Credential;
 use crate::dialect::gemini_path;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
-use crate::translate::{ClientNames, Dropped, Envelope, Written, write_request};
-use crate::types::Dialect;
+use crate::translate::{ClientNames, Dropped, Envelope, Written, thinking_for, write_request};
+use crate::types::{Dialect, Thinking};
 
 /// What an answer must be read and written by.
 #[derive(Debug)]
@@ -44,9 +44,16 @@ pub(super) fn call(
 ) -> Result<(OutgoingRequest, Translation), GatewayError> {
     let request = call.neutral()?;
     let model = plan.upstream_model.as_str();
-    let Written { body, names, dropped } = write_request(request, plan.dialect, model);
+    let Written { body, names, mut dropped } = write_request(request, plan.dialect, model);
+    let in_body = request.thinking.and_then(|asked| {
+        let told = thinking_for(call.dialect, plan.dialect, model, asked);
+        if told.is_none() && asked != Thinking::Off {
+            dropped.note("thinking");
+        }
+        told
+    });
     // A suffix of the model's name wins over the body.
-    let body = match plan.thinking.or(request.thinking) {
+    let body = match plan.thinking.or(in_body) {
         Some(thinking) => set_thinking(plan.dialect, model, thinking, &body),
         None => body,
     };

@@ -118,7 +118,14 @@ impl DownstreamBody {
         let Some(translate) = &mut self.transforms.translate else { return self.rewrite(piece) };
         let mut translated = BytesMut::with_capacity(piece.len() * 2);
         translate.push(piece, &mut translated);
+        let has_failed = translate.has_failed();
         self.rewrite(&translated.freeze());
+        if has_failed {
+            // Dropped with this body, the upstream's connection closes: nobody reads what it still says.
+            self.release_adapted();
+            self.record.fails_with("upstream_failed");
+            self.state = State::Ended;
+        }
     }
 
     /// Takes one step of what the repair has ready: a body that inflates a thousandfold goes out as

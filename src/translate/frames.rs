@@ -58,6 +58,7 @@ impl Frames {
             bytes = &bytes[end + 1..];
         }
         if self.line.len() + self.data.len() > MAX_FRAME_BYTES {
+            (self.line, self.data) = (Vec::new(), Vec::new());
             return Err(FrameTooLong);
         }
         Ok(())

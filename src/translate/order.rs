@@ -26,7 +26,9 @@ pub struct Order {
     /// What ids of calls are made from where the upstream gives none.
     id: String,
     started: bool,
-    ended: bool,
+    /// Whether the upstream has said anything that an answer says.
+    has_heard: bool,
+    end: Option<End>,
     open: Open,
     calls: Vec<Call>,
     waiting: VecDeque<Waiting>,
@@ -34,6 +36,12 @@ pub struct Order {
     has_called: bool,
     usage: Usage,
     stop: Option<StopReason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Well,
+    Failed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +107,8 @@ impl Order {
             names,
             id,
             started: false,
-            ended: false,
+            has_heard: false,
+            end: None,
             open: Open::Nothing,
             calls: Vec::new(),
             waiting: VecDeque::new(),
@@ -110,16 +119,17 @@ impl Order {
         }
     }
 
-    /// Whether the last step has been told.
+    /// Whether the answer has ended, and not well.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.ended
+    pub fn has_failed(&self) -> bool {
+        self.end == Some(End::Failed)
     }
 
     pub fn push(&mut self, event: Event<'_>, sink: Sink<'_>) {
-        if self.ended {
+        if self.end.is_some() {
             return;
         }
+        self.has_heard |= !matches!(event, Event::Usage(_) | Event::End);
         match event {
             Event::Usage(usage) => self.usage.update(usage),
             // A reader may learn the reason twice; the first one is the model's.
@@ -149,8 +159,11 @@ impl Order {
 
     /// The upstream has ended in an orderly way, with or without its dialect's end.
     pub fn finish(&mut self, sink: Sink<'_>) {
-        if self.ended {
+        if self.end.is_some() {
             return;
+        }
+        if !self.has_heard {
+            return self.fail(garbled("the answer of the upstream says nothing"), sink);
         }
         self.start(sink);
         if let Open::Call(at) = self.open {
@@ -160,11 +173,11 @@ impl Order {
             call.done = true;
         }
         self.advance(sink);
-        if self.ended {
+        if self.end.is_some() {
             return;
         }
         self.close(sink);
-        self.ended = true;
+        self.end = Some(End::Well);
         let told = self.stop.take().unwrap_or(StopReason::EndTurn);
         // Compatible servers say `stop` although a tool was called; clients go by the reason.
         let is_ordinary = matches!(told, StopReason::EndTurn | StopReason::StopSequence(_));
@@ -178,11 +191,18 @@ impl Order {
 
     /// The answer ends here, and not well. What is open stays open: it is not whole.
     pub fn fail(&mut self, failure: Failure, sink: Sink<'_>) {
-        if self.ended {
+        if self.end.is_some() {
             return;
         }
-        self.ended = true;
+        self.end = Some(End::Failed);
         sink(Step::Fail(failure));
+    }
+
+    /// The upstream has begun, although it has nothing to say yet: clients that hear nothing give up.
+    pub fn begin(&mut self, sink: Sink<'_>) {
+        if self.end.is_none() {
+            self.start(sink);
+        }
     }
 
     fn start(&mut self, sink: Sink<'_>) {

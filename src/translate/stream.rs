@@ -63,6 +63,7 @@ impl StreamTranslator {
             reader.read(frame, &mut |event| {
                 order.push(event, &mut |step| writer.write(&step, out));
             });
+            order.begin(&mut |step| writer.write(&step, out));
         };
         if let Err(too_long) = frames.push(bytes, &mut tell) {
             let failure = Failure {
@@ -108,9 +109,9 @@ impl StreamTranslator {
         order.fail(failure, &mut |step| writer.write(&step, out));
     }
 
-    /// Whether the client has got the end of its answer; what still comes is not read.
+    /// Whether the client has been told that the answer failed; what still comes is of no use.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.order.has_ended()
+    pub fn has_failed(&self) -> bool {
+        self.order.has_failed()
     }
 }

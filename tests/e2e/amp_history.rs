@@ -134,11 +134,11 @@ async fn a_history_is_freed_of_what_providers_refuse_wherever_it_goes() {
 
 #[actix_web::test]
 async fn nobody_elses_history_is_touched() {
-    let history = assistant(&[UNSIGNED, EMPTY, TEXT, TOOL_IN_FRONT]);
+    let history = assistant(&[UNSIGNED, FORGED, NULL, TEXT]);
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
         // target,                                     asked,        why
-        ("/v1/messages",                               "claude-new", "a direct client knows its provider"),
+        ("/v1/messages",                               "claude-new", "a direct client has its own reasons"),
         ("/v1/chat/completions",                       "gpt-5",      "another dialect"),
         ("/api/provider/openai/v1/chat/completions",   "gpt-5",      "another dialect, through Amp's door"),
         ("/api/provider/openai/v1/responses",          "gpt-5",      "another dialect, through Amp's door"),
@@ -155,6 +155,17 @@ async fn nobody_elses_history_is_touched() {
             assert_eq!(seen.field("content-encoding"), coding, "{case}");
         }
     }
+}
+
+/// Fault of the first translation: Claude Code that went on with a Claude after a GPT was refused from then
+/// on, for the GPT's thinking had no signature.
+#[actix_web::test]
+async fn thinking_that_a_translation_has_left_does_not_reach_claude() {
+    let house = House::start().await;
+    let sent = thread(&[USER, &assistant(&[EMPTY, TEXT]), USER], "claude-new");
+    let seen = house.send("/v1/messages", None, sent.as_bytes()).await;
+    let expected = thread(&[USER, &assistant(&[TEXT]), USER], "claude-new");
+    assert_same(&seen.body, expected.as_bytes(), "the rest as it was");
 }
 
 #[actix_web::test]

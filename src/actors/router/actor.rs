@@ -65,7 +65,7 @@ pub(super) struct ReportNoLongContext(pub Arc<Member>);
 /// A provider has Chat Completions and no Responses.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct ReportNoResponses(pub Arc<Member>);
+pub(super) struct ReportNoResponses(pub Arc<Member>, pub ModelName);
 
 /// Answered when everything sent before is known.
 #[derive(Message)]
@@ -118,7 +118,7 @@ impl Handler<ForgetAllBut> for ProviderRouterActor {
         self.publish(|next| {
             next.cooldowns = self.cooldowns.clone();
             next.refused_long_context.retain(|id| stay.here.contains(id));
-            next.without_responses.retain(|id| stay.here.contains(id));
+            next.without_responses.retain(|(id, _)| stay.here.contains(id));
         });
     }
 }
@@ -191,12 +191,14 @@ impl Handler<ReportNoLongContext> for ProviderRouterActor {
 impl Handler<ReportNoResponses> for ProviderRouterActor {
     type Result = ();
 
-    fn handle(&mut self, ReportNoResponses(member): ReportNoResponses, _: &mut Self::Context) {
+    fn handle(&mut self, report: ReportNoResponses, _: &mut Self::Context) {
+        let ReportNoResponses(member, model) = report;
+        let credential = member.credential.id.as_str();
         let mut is_new = false;
-        self.publish(|next| is_new = next.without_responses.insert(member.id));
+        self.publish(|next| is_new = next.without_responses.insert((member.id, model.clone())));
         if is_new {
-            let credential = member.credential.id.as_str();
-            tracing::info!(credential, "provider has no Responses; Chat Completions is used now");
+            let model = model.as_str();
+            tracing::info!(credential, model, "no Responses there; Chat Completions is used now");
         }
     }
 }

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::RouterSettings;
 use super::affinity::Affinity;
 use super::cooldown::{Cooldowns, MemberId};
+use super::pick::Seat;
 use super::table::{Fallbacks, Member, RouteTable};
 use crate::config::{LongContext, Routing};
 use crate::types::Dialect;
@@ -31,8 +32,8 @@ pub(super) struct Snapshot {
     pub cooldowns: Cooldowns,
     /// Those that turned down the flag for the long context.
     pub refused_long_context: HashSet<MemberId>,
-    /// Compatible providers that have Chat Completions and no Responses.
-    pub without_responses: HashSet<MemberId>,
+    /// What compatible providers have in Chat Completions and not in Responses.
+    pub without_responses: HashSet<Seat>,
 }
 
 /// The part that all handles and the actor share, over reloads.
@@ -66,9 +67,9 @@ impl Routes {
 }
 
 impl Snapshot {
-    /// What a credential's provider is spoken to in, when `dialect` is what it should speak.
-    pub fn spoken_dialect(&self, member: &Member, dialect: Dialect) -> Dialect {
-        if dialect == Dialect::OpenAiResponses && self.without_responses.contains(&member.id) {
+    /// What a credential's provider is asked in for a model, when `dialect` is what it should speak.
+    pub fn spoken_dialect(&self, seat: &Seat, dialect: Dialect) -> Dialect {
+        if dialect == Dialect::OpenAiResponses && self.without_responses.contains(seat) {
             return Dialect::OpenAiChat;
         }
         dialect

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Translation, tell_what_was_dropped};
 use crate::actors::upstream::{BodyBroke, UpstreamFailure, UpstreamResponse};
+use crate::adapt::amp::AmpAnswer;
 use crate::body::{GZIP_MAGIC, GzipRepair, decode_request};
 use crate::dialect::{Verdict, error_body, judge};
 use crate::error::GatewayError;
@@ -30,7 +31,7 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 /// Builds the client's response from an answer in another dialect.
 pub async fn from_upstream(
     mut answer: BegunAnswer,
-    answering: Answering,
+    mut answering: Answering,
     translation: Translation,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let mut downstream = HeaderMap::new();
@@ -43,9 +44,13 @@ pub async fn from_upstream(
         return Ok(error(answer, &answering, &translation, downstream).await);
     }
     if is_event_stream(&answer.response.fields) && translation.streams {
+        if is_encoded(&answer.response.fields) {
+            broke(&mut answering);
+            return Err(unreadable(&answering, "its events have a coding that was not asked for"));
+        }
         return Ok(stream(answer, answering, translation, downstream));
     }
-    let body = whole(&mut answer, &answering).await?;
+    let body = whole(&mut answer, &answering).await.inspect_err(|_| broke(&mut answering))?;
     let told = if translation.streams {
         // The server has not understood `stream`; its client still waits for events.
         as_stream(&translation, &body).map_err(NoAnswer::from)
@@ -56,6 +61,10 @@ pub async fn from_upstream(
     match told {
         Ok(body) => {
             downstream.insert(header::CONTENT_TYPE, content_type(&translation));
+            let body = match amp_adapter(&mut answering, translation.streams) {
+                Some(adapter) => adapted(adapter, &body),
+                None => body,
+            };
             Ok(response(answer.response.status, downstream).set_body(BoxBody::new(body)))
         }
         Err(NoAnswer::Failed(failure)) => {
@@ -66,11 +75,35 @@ pub async fn from_upstream(
             downstream.insert(header::CONTENT_TYPE, JSON);
             Ok(response(failure.status, downstream).set_body(BoxBody::new(body)))
         }
-        Err(unreadable @ NoAnswer::Unreadable(_)) => Err(UpstreamFailure {
-            error: GatewayError::UpstreamUnreadable { provider: provider(&answering) },
-            cause: unreadable.to_string(),
-        }),
+        Err(no_answer @ NoAnswer::Unreadable(_)) => {
+            broke(&mut answering);
+            Err(unreadable(&answering, &no_answer.to_string()))
+        }
     }
+}
+
+/// The provider has not answered after all, and the next call should know.
+fn broke(answering: &mut Answering) {
+    if let Some(watch) = answering.breaks.take() {
+        watch.broke();
+    }
+}
+
+fn unreadable(answering: &Answering, cause: &str) -> UpstreamFailure {
+    let error = GatewayError::UpstreamUnreadable { provider: provider(answering) };
+    UpstreamFailure { error, cause: cause.to_owned() }
+}
+
+fn is_encoded(fields: &HeaderMap) -> bool {
+    let coding = fields.get(header::CONTENT_ENCODING);
+    coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn adapted(mut adapter: AmpAnswer, body: &Bytes) -> Bytes {
+    let mut out = BytesMut::with_capacity(body.len());
+    adapter.push(body, &mut out);
+    adapter.finish(&mut out);
+    out.freeze()
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -149,14 +182,11 @@ async fn whole(answer: &mut BegunAnswer, answering: &Answering) -> Result<Bytes,
         };
         return Err(UpstreamFailure { error, cause: broke.to_string() });
     }
-    let unreadable = |cause: &str| UpstreamFailure {
-        error: GatewayError::UpstreamUnreadable { provider: provider.clone() },
-        cause: cause.to_owned(),
-    };
     if !ahead.is_whole {
-        return Err(unreadable("the answer is longer than 64 MiB"));
+        return Err(unreadable(answering, "the answer is longer than 64 MiB"));
     }
-    decoded(&response.fields, ahead.joined()).ok_or_else(|| unreadable("its coding is unknown"))
+    let no_coding_we_know = || unreadable(answering, "its coding is unknown");
+    decoded(&response.fields, ahead.joined()).ok_or_else(no_coding_we_know)
 }
 
 /// The body without a content coding, whether it is declared or, with gzip, only there.

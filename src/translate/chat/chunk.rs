@@ -14,7 +14,9 @@ use super::wire::{Str, TextOr};
 pub(super) struct Chunk<'a> {
     #[serde(borrow)]
     pub choices: Option<Vec<Choice<'a>>>,
-    pub usage: Option<UsageIn>,
+    /// Read apart: a number that cannot be must not cost the text beside it.
+    #[serde(borrow)]
+    pub usage: Option<&'a RawValue>,
     #[serde(borrow)]
     pub error: Option<TextOr<Str<'a>, ErrorIn<'a>>>,
 }

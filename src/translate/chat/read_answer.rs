@@ -7,7 +7,7 @@ use super::super::event::{Event, InputKind};
 use super::super::frames::Frame;
 use super::super::stream::ReadStream;
 use super::super::typed::Unreadable;
-use super::chunk::{CallPiece, Choice, Chunk, FunctionPiece};
+use super::chunk::{CallPiece, Choice, Chunk, FunctionPiece, UsageIn};
 use super::failure::failure;
 
 /// Ends a stream. It is no JSON.
@@ -91,7 +91,8 @@ impl Calls {
             }
             choice.tell_stop(tell);
         }
-        if let Some(usage) = chunk.usage {
+        let usage = chunk.usage.and_then(|usage| serde_json::from_str::<UsageIn>(usage.get()).ok());
+        if let Some(usage) = usage {
             tell(Event::Usage(usage.into_usage()));
         }
     }

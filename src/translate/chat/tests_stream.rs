@@ -307,7 +307,7 @@ fn answers() -> impl Strategy<Value = Vec<String>> {
             ]
         }),
     ];
-    prop::collection::vec(piece, 0..8).prop_map(|pieces| {
+    prop::collection::vec(piece, 1..8).prop_map(|pieces| {
         let deltas = pieces.into_iter().flatten();
         deltas.map(|delta| json!({ "choices": [{ "delta": delta }] }).to_string()).collect()
     })

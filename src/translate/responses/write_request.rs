@@ -96,7 +96,7 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
             .map(|choice| choice_of(outgoing, choice)),
         parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
         tools,
-        reasoning: (request.shows_thinking == Some(true))
+        reasoning: (request.shows_thinking == Some(true) && is_reasoning_model(outgoing.model))
             .then_some(ReasoningOut { summary: "auto" }),
         text: text_of(request),
         max_output_tokens: request.max_output_tokens.map(|max| max.max(LEAST_OUTPUT_TOKENS)),
@@ -140,7 +140,7 @@ fn sampling_of(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> (Option<f64>, 
 }
 
 /// By family, as the names of `OpenAI` go: `o3`, `gpt-5` and all later ones, whoever serves them.
-fn is_reasoning_model(model: &str) -> bool {
+pub(in crate::translate) fn is_reasoning_model(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let number = |rest: &str| -> Option<u32> {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
