@@ -77,7 +77,7 @@ impl Answer {
     fn message(&self) -> Value {
         let mut message = self.head();
         message["content"] = match &self.prompt.tool {
-            Some(tool) => json!([self.tool_use(&tool.name, tool.input())]),
+            Some(tool) => json!([self.tool_use(&tool.name, &tool.input())]),
             None => json!([{ "type": "text", "text": self.text }]),
         };
         message["stop_reason"] = json!(self.stop_reason());
@@ -89,7 +89,7 @@ impl Answer {
         let mut script = Script::default();
         script.frame(named_event(&json!({ "type": "message_start", "message": self.head() })));
         let block = match &self.prompt.tool {
-            Some(tool) => self.tool_use(&tool.name, json!({})),
+            Some(tool) => self.tool_use(&tool.name, &json!({})),
             None => json!({ "type": "text", "text": "" }),
         };
         let block = json!({ "type": "content_block_start", "index": 0, "content_block": block });
@@ -134,7 +134,7 @@ impl Answer {
         })
     }
 
-    fn tool_use(&self, name: &str, input: Value) -> Value {
+    fn tool_use(&self, name: &str, input: &Value) -> Value {
         json!({ "type": "tool_use", "id": self.tool_use_id, "name": name, "input": input })
     }
 
