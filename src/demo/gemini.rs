@@ -59,16 +59,25 @@ fn find(body: &Value) -> Found<'_> {
         ..Found::default()
     };
     for content in body["contents"].as_array().into_iter().flatten() {
+        if content["role"] != "model" {
+            found.said = words_of_user(content).or(found.said);
+        }
         for part in content["parts"].as_array().into_iter().flatten() {
-            if content["role"] != "model" {
-                found.said = part["text"].as_str().or(found.said);
-            }
             if let Some(result) = either(part, "functionResponse", "function_response") {
                 found.tool_result = Some(result_text(&result["response"]));
             }
         }
     }
     found
+}
+
+/// What the user wrote, in a turn that also holds what clients tell a model about the machine: there is
+/// no role for that here between two turns, so it may stand behind the user's words. Clients begin it
+/// with a heading or a tag.
+fn words_of_user(content: &Value) -> Option<&str> {
+    let parts = content["parts"].as_array().into_iter().flatten();
+    let mut texts = parts.filter_map(|part| part["text"].as_str());
+    texts.rfind(|text| !text.is_empty() && !text.starts_with(['#', '<']))
 }
 
 /// Google reads both spellings of a field; so do we.
@@ -139,5 +148,24 @@ impl Answer {
     fn function_call(&self) -> Option<Value> {
         let tool = self.prompt.tool.as_ref()?;
         Some(json!({ "functionCall": { "name": tool.name, "args": tool.input() } }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_tells_behind_the_users_words_is_not_what_was_said() {
+        let turn = json!([{ "text": "<a/>" }, { "text": "say hi" }, { "text": "# Environment" }]);
+        let result =
+            json!([{ "functionResponse": { "name": "ls", "response": { "output": "a" } } }]);
+        let contents = json!([
+            { "role": "user", "parts": turn },
+            { "role": "model", "parts": [{ "text": "hi" }] },
+            { "role": "user", "parts": result },
+        ]);
+
+        assert_eq!(find(&json!({ "contents": contents })).said, Some("say hi"));
     }
 }
