@@ -91,6 +91,12 @@ impl<'d> Parts<'d> {
             "image" => self.media(MediaKind::Image, block, parts),
             "document" => self.media(MediaKind::Document, block, parts),
             "search_result" => parts.push(search_result(block)),
+            // Claude Code's search for tools found one. All tools are offered at once to other models, so
+            // the name is all there is to say, but without it the search would seem to have failed.
+            "tool_reference" if block.tool_name.is_some() => {
+                let name = block.tool_name.unwrap_or_default();
+                parts.push(Part::Text(format!("The tool `{name}` can be called.").into()));
+            }
             kind => self.note(kind),
         }
     }

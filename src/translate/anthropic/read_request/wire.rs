@@ -58,6 +58,8 @@ pub struct Block {
     pub name: Option<String>,
     pub input: Option<Box<RawValue>>,
     pub tool_use_id: Option<String>,
+    /// A tool that the client's search for tools has found.
+    pub tool_name: Option<String>,
     pub content: Option<Content>,
     pub is_error: Option<bool>,
     pub thinking: Option<String>,
