@@ -25,7 +25,12 @@ struct Response {
     id: Option<String>,
     /// As items of an input.
     output: Vec<String>,
+    output_bytes: usize,
 }
+
+/// The longest output that can be gone on from. It is held beside what has been told already; one that is
+/// longer would make an input that hardly any limit lets through.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -92,7 +97,8 @@ impl Messages {
 
     /// The response's id, and its output as items of an input; `None` when nothing can go on from it.
     pub fn into_response(self) -> Option<(String, Vec<String>)> {
-        Some((self.response.id?, self.response.output))
+        let is_held = self.response.output_bytes <= MAX_OUTPUT_BYTES;
+        Some((self.response.id.filter(|_| is_held)?, self.response.output))
     }
 }
 
@@ -107,7 +113,7 @@ impl Response {
             }
             "response.output_item.done" => {
                 let done = serde_json::from_str::<DoneItem<'_>>(data).ok();
-                self.output.extend(done.and_then(|done| as_input(done.item.get())));
+                self.hold(done.and_then(|done| as_input(done.item.get())));
             }
             "response.completed" | "response.incomplete" | "response.done" => {
                 self.is_over = true;
@@ -120,13 +126,22 @@ impl Response {
         Some(data.to_owned())
     }
 
+    fn hold(&mut self, item: Option<String>) {
+        let Some(item) = item else { return };
+        self.output_bytes = self.output_bytes.saturating_add(item.len());
+        if self.output_bytes <= MAX_OUTPUT_BYTES {
+            self.output.push(item);
+        } else {
+            self.output = Vec::new();
+        }
+    }
+
     fn end(&mut self, end: Option<End<'_>>) {
         let Some(End { id, output }) = end else { return };
         self.id = id;
         // Some servers repeat nothing here, others tell no item before.
-        if self.output.is_empty() {
-            let items = output.iter().flatten();
-            self.output = items.filter_map(|item| as_input(item.get())).collect();
+        if self.output_bytes == 0 {
+            output.iter().flatten().for_each(|item| self.hold(as_input(item.get())));
         }
     }
 }
@@ -149,6 +164,21 @@ mod tests {
 
     fn stream(events: &[String]) -> String {
         events.iter().flat_map(|event| ["event: x\ndata: ", event, "\n\n"]).collect()
+    }
+
+    /// Fault of the first version: whatever a server told was held, without bound.
+    #[test]
+    fn an_output_that_is_too_long_is_not_held() {
+        let item = format!(r#"{{"type":"message","text":"{}"}}"#, "x".repeat(8 * 1024 * 1024));
+        let event = format!(r#"{{"type":"response.output_item.done","item":{item}}}"#);
+        let mut response = Response::default();
+        for _ in 0..8 {
+            response.take(&event);
+        }
+        assert!(response.output.is_empty());
+        response.take(r#"{"type":"response.completed","response":{"id":"r","output":[]}}"#);
+        let messages = Messages { frames: Frames::default(), response };
+        assert!(messages.into_response().is_none());
     }
 
     #[test]
