@@ -131,7 +131,7 @@ async fn read_first_event(answer: &mut BegunAnswer, dialect: Dialect) -> FirstEv
     }
 }
 
-fn is_encoded(fields: &HeaderMap) -> bool {
+pub(super) fn is_encoded(fields: &HeaderMap) -> bool {
     coding(fields).is_some()
 }
 

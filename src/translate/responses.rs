@@ -27,5 +27,5 @@ pub(super) use self::read_answer::read_answer;
 pub(super) use self::read_request::read_request;
 pub(super) use self::read_stream::StreamReader;
 pub(super) use self::write_answer::write_answer;
-pub(super) use self::write_request::{is_reasoning_model, write_request};
+pub(super) use self::write_request::write_request;
 pub(super) use self::write_stream::StreamWriter;

@@ -5,7 +5,6 @@
 //! Anthropic's and Google's own scales are known by `crate::adapt`, and a client that speaks `OpenAI`'s
 //! words knows what it asks for.
 
-use super::responses::is_reasoning_model;
 use crate::types::{Dialect, Thinking, ThinkingLevel};
 
 /// What a body asks for, as far as the model can be told; `None` is nothing.
@@ -33,6 +32,18 @@ pub fn thinking_for(
         Thinking::Budget(1025..=8192) => Thinking::Level(ThinkingLevel::Medium),
         Thinking::Budget(_) => Thinking::Level(ThinkingLevel::High),
     })
+}
+
+/// By family, as the names of `OpenAI` go: `o3`, `gpt-5` and all later ones, whoever serves them.
+pub(super) fn is_reasoning_model(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let number = |rest: &str| -> Option<u32> {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    };
+    let generation = name.strip_prefix("gpt-").and_then(number);
+    generation.is_some_and(|generation| generation >= 5)
+        || name.strip_prefix('o').and_then(number).is_some()
 }
 
 #[cfg(test)]

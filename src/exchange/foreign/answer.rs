@@ -15,6 +15,7 @@ use crate::dialect::{Verdict, error_body, judge};
 use crate::error::GatewayError;
 use crate::exchange::ahead::BegunAnswer;
 use crate::exchange::answer::{Answering, amp_adapter, response, tell_who_answered};
+use crate::exchange::judged::is_encoded;
 use crate::exchange::stream::{DownstreamBody, Transforms};
 use crate::headers::is_event_stream;
 use crate::translate::{NoAnswer, StreamTranslator, Unreadable, translate_answer, translate_error};
@@ -92,11 +93,6 @@ fn broke(answering: &mut Answering) {
 fn unreadable(answering: &Answering, cause: &str) -> UpstreamFailure {
     let error = GatewayError::UpstreamUnreadable { provider: provider(answering) };
     UpstreamFailure { error, cause: cause.to_owned() }
-}
-
-fn is_encoded(fields: &HeaderMap) -> bool {
-    let coding = fields.get(header::CONTENT_ENCODING);
-    coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn adapted(mut adapter: AmpAnswer, body: &Bytes) -> Bytes {

@@ -25,22 +25,23 @@ struct Message<'a> {
     error: Option<ErrorDetail<'a>>,
 }
 
+/// A block of an answer: whole, or as it begins in a stream.
 #[derive(Deserialize)]
-struct Block<'a> {
+pub(super) struct Block<'a> {
     #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
+    pub kind: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
-    text: Cow<'a, str>,
+    pub text: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
-    thinking: Cow<'a, str>,
+    pub thinking: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
-    signature: Cow<'a, str>,
+    pub signature: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
-    id: Cow<'a, str>,
+    pub id: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
-    name: Cow<'a, str>,
+    pub name: Cow<'a, str>,
     #[serde(borrow)]
-    input: Option<&'a RawValue>,
+    pub input: Option<&'a RawValue>,
 }
 
 pub fn read_answer(body: &[u8], tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Unreadable> {

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::super::event::{Event, Failure, InputKind};
 use super::super::frames::Frame;
 use super::super::stream::ReadStream;
+use super::read_answer::Block;
 use super::wire::{WireUsage, read_stop, status_of, text};
 
 #[derive(Default)]
@@ -28,7 +29,7 @@ struct EventData<'a> {
     #[serde(default)]
     index: u32,
     #[serde(borrow)]
-    content_block: Option<BlockStart<'a>>,
+    content_block: Option<Block<'a>>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
     message: Option<MessageStart>,
@@ -40,24 +41,6 @@ struct EventData<'a> {
 #[derive(Deserialize)]
 struct MessageStart {
     usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct BlockStart<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    text: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    thinking: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    signature: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    id: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    input: Option<&'a RawValue>,
 }
 
 /// Of a block, or of the message.
@@ -148,7 +131,7 @@ impl ReadStream for StreamReader {
 }
 
 impl StreamReader {
-    fn start(&mut self, slot: u32, block: BlockStart<'_>, tell: &mut dyn FnMut(Event<'_>)) {
+    fn start(&mut self, slot: u32, block: Block<'_>, tell: &mut dyn FnMut(Event<'_>)) {
         match block.kind.as_ref() {
             "text" => tell(Event::Text(block.text)),
             "thinking" => {

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::super::Outgoing;
 use super::super::dropped::Dropped;
 use super::super::request::{CUSTOM_INPUT, Function, OutputFormat, Tool, ToolChoice};
+use super::super::thinking::is_reasoning_model;
 use super::schema;
 use super::write_messages::{MessageOut, Messages};
 
@@ -118,7 +119,7 @@ struct StreamOptionsOut {
 
 pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> {
     let request = outgoing.request;
-    let is_openai_reasoning = is_openai_reasoning(outgoing.model);
+    let is_openai_reasoning = is_reasoning_model(outgoing.model);
     let messages = Messages::write(outgoing, is_openai_reasoning, dropped);
     let tools = tools(outgoing, dropped);
     let has_tools = !tools.is_empty();
@@ -154,15 +155,6 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
         stream_options: request.streams.then_some(StreamOptionsOut { include_usage: true }),
     };
     serde_json::to_vec(&body).expect("strings, numbers and JSON always serialise")
-}
-
-/// Whether `model` is one of the `gpt-5` or `o` families, wherever it is served from.
-fn is_openai_reasoning(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
-    let is_o = || {
-        name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    name.starts_with("gpt-5") || is_o()
 }
 
 fn tools<'a>(outgoing: &Outgoing<'a>, dropped: &mut Dropped) -> Vec<ToolOut<'a>> {

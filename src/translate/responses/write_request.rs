@@ -15,6 +15,7 @@ use self::tools::{ToolChoiceOut, ToolOut, choice_of, tools_of};
 use super::super::Outgoing;
 use super::super::dropped::Dropped;
 use super::super::request::{OutputFormat, Request};
+use super::super::thinking::is_reasoning_model;
 
 /// The API refuses less.
 const LEAST_OUTPUT_TOKENS: u64 = 16;
@@ -137,18 +138,6 @@ fn sampling_of(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> (Option<f64>, 
         }
     }
     (None, None)
-}
-
-/// By family, as the names of `OpenAI` go: `o3`, `gpt-5` and all later ones, whoever serves them.
-pub(in crate::translate) fn is_reasoning_model(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    let number = |rest: &str| -> Option<u32> {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    };
-    let generation = name.strip_prefix("gpt-").and_then(number);
-    generation.is_some_and(|generation| generation >= 5)
-        || name.strip_prefix('o').and_then(number).is_some()
 }
 
 fn text_of(request: &Request) -> Option<TextOut<'_>> {
