@@ -5,11 +5,11 @@
 
 pub mod actors;
 pub mod adapt;
+pub mod admin;
 pub mod app;
 pub mod body;
 pub mod cli;
 pub mod config;
-pub mod counters;
 pub mod demo;
 pub mod dialect;
 pub mod door;
@@ -18,6 +18,7 @@ pub mod error;
 pub mod exchange;
 pub mod guard;
 pub mod headers;
+pub mod metrics;
 pub mod routes;
 pub mod telemetry;
 pub mod translate;

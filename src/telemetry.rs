@@ -8,6 +8,6 @@ mod record;
 mod root_span;
 mod subscriber;
 
-pub use record::{InnerCall, RequestRecord, Route, record_request};
+pub use record::{InnerCall, RequestRecord, record_request};
 pub use root_span::RequestSpan;
 pub use subscriber::{LogControl, LogStyle, init};

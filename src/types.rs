@@ -6,11 +6,15 @@
 mod model;
 mod origin;
 mod pattern;
+mod route;
 mod secret;
 mod thinking;
+mod usage;
 
 pub use model::{CredentialId, Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
 pub use pattern::ModelPattern;
+pub use route::Route;
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};
 pub use thinking::{Thinking, ThinkingLevel};
+pub use usage::TokenUsage;

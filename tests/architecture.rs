@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 /// never from its own.
 const FLOORS: &[&[&str]] = &[
     &["types"],
-    &["body", "config", "counters", "dialect", "drain", "error", "headers"],
+    &["body", "config", "dialect", "drain", "error", "headers", "metrics"],
     &["adapt", "door", "translate"],
     &["actors", "telemetry"],
     &["exchange", "guard", "tunnel"],
-    &["routes"],
+    &["admin", "routes"],
     &["app", "demo"],
     &["cli"],
 ];

@@ -10,8 +10,8 @@ use super::router::ProviderRouter;
 use super::secrets::Secrets;
 use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
-use crate::counters::Counters;
 use crate::drain::Drain;
+use crate::metrics::Metrics;
 use crate::types::Keyring;
 
 /// What all workers share, as one state of the configuration. A reload puts another in its place.
@@ -23,7 +23,7 @@ pub struct House {
     pub router: ProviderRouter,
     pub upstream: Arc<UpstreamPolicy>,
     pub drain: Drain,
-    pub counters: Arc<Counters>,
+    pub metrics: Metrics,
 }
 
 /// What a handler needs of the house. A request keeps the one it began with, to its last byte.
@@ -35,15 +35,15 @@ pub struct Handles {
     pub router: ProviderRouter,
     pub upstream: Upstream,
     pub drain: Drain,
-    pub counters: Arc<Counters>,
+    pub metrics: Metrics,
 }
 
 impl Handles {
     /// With connections of their own: those of before close with the last request that uses them.
     fn new(house: &House) -> Self {
-        let House { settings, keyring, secrets, router, upstream, drain, counters } = house.clone();
+        let House { settings, keyring, secrets, router, upstream, drain, metrics } = house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
-        Self { settings, keyring, secrets, router, upstream, drain, counters }
+        Self { settings, keyring, secrets, router, upstream, drain, metrics }
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             router: ProviderRouter::start(router, Clock::system()),
             upstream: policy(),
             drain: Drain::default(),
-            counters: Arc::default(),
+            metrics: Metrics::default(),
         })
     }
 

@@ -11,8 +11,8 @@ use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
 use crate::config::{Amp, Client, Fallback, Listen, Settings};
-use crate::counters::Counters;
 use crate::drain::Drain;
+use crate::metrics::Metrics;
 use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
 
 /// What a reload replaces as a whole.
@@ -65,7 +65,7 @@ impl Plans {
             router: ProviderRouter::start(self.router.clone(), Clock::system()),
             upstream: self.upstream.clone(),
             drain,
-            counters: Arc::new(Counters::default()),
+            metrics: Metrics::default(),
         }
     }
 

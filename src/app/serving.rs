@@ -203,9 +203,12 @@ async fn open(
     drains: Drains,
 ) -> Result<Connections, ()> {
     let mine = reception.clone();
+    // The same for the life of the process; an `Rc`, so that a request counts no atomic.
+    let metrics = Rc::new(worker.handles().metrics.clone());
     // The last `wrap` runs first: span, record, guards, route.
     let app = App::new()
         .app_data(worker)
+        .app_data(metrics)
         .wrap(from_fn(enforce))
         .wrap(from_fn(record_request))
         .wrap(TracingLogger::<RequestSpan>::new())

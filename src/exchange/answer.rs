@@ -18,8 +18,8 @@ use crate::body::{AnswerRewriter, GZIP_MAGIC, GzipRepair};
 use crate::dialect::model_paths;
 use crate::drain::Drain;
 use crate::headers::{for_downstream, is_event_stream};
-use crate::telemetry::{RequestRecord, Route};
-use crate::types::{Dialect, ModelName, ProviderName};
+use crate::telemetry::RequestRecord;
+use crate::types::{Dialect, ModelName, ProviderName, Route};
 
 const X_AMPGATE_ROUTE: HeaderName = HeaderName::from_static("x-ampgate-route");
 const X_AMPGATE_PROVIDER: HeaderName = HeaderName::from_static("x-ampgate-provider");

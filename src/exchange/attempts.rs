@@ -22,8 +22,7 @@ use crate::config::Family;
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
-use crate::telemetry::Route;
-use crate::types::{Dialect, ProviderName};
+use crate::types::{Dialect, ProviderName, Route};
 
 /// The pause before another round when no credential rests, so that nothing says how long to wait.
 /// Doubled for each round.

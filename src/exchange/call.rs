@@ -18,9 +18,9 @@ use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
-use crate::telemetry::{RequestRecord, Route};
+use crate::telemetry::RequestRecord;
 use crate::translate::{Request, Unreadable, read_request, without_foreign_thinking};
-use crate::types::{ClientId, Dialect};
+use crate::types::{ClientId, Dialect, Route};
 
 /// A model call whose body is there.
 pub(super) struct Call<'a> {
@@ -136,11 +136,12 @@ impl<'a> Call<'a> {
         record.takes(Route::Amp);
         let after_failure = after.is_some();
         if let Some(failed_with) = after {
+            handles.metrics.fell_back_after_failure();
             tracing::warn!(
                 request.id = record.id(),
                 model = self.asked.model.as_str(),
                 failed_with,
-                paid_by_amp_after_failure = handles.counters.note_fallback_after_failure(),
+                paid_by_amp_after_failure = handles.metrics.fallbacks_after_failure(),
                 "own credentials failed; Amp is asked, and paid"
             );
         }

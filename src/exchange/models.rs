@@ -31,8 +31,8 @@ use crate::dialect::{
 };
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
-use crate::telemetry::{RequestRecord, Route};
-use crate::types::{ClientId, Dialect, ModelName};
+use crate::telemetry::RequestRecord;
+use crate::types::{ClientId, Dialect, ModelName, Route};
 
 /// Answers `.../models` and `.../models/{id}`. Where Amp's clients ask and we have nothing to show,
 /// Amp may answer.

@@ -16,8 +16,7 @@ use crate::dialect::{Verdict, session_key};
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::headers::ask_for_upgrade;
-use crate::telemetry::Route;
-use crate::types::ClientId;
+use crate::types::{ClientId, Route};
 
 /// How a handshake ended.
 #[derive(Debug)]

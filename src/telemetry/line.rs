@@ -7,9 +7,11 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::subscriber::lines_are_json;
+use crate::metrics::EndedRequest;
+use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route};
 
 /// The length of `2026-11-24T20:06:42.`.
 const TO_THE_SECOND: usize = 20;
@@ -33,7 +35,29 @@ pub(super) struct RequestLine<'a> {
     pub outcome: &'a str,
 }
 
-impl RequestLine<'_> {
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl<'a> RequestLine<'a> {
+    pub fn of(ended: &EndedRequest<'a>, attempts: u32) -> Self {
+        Self {
+            id: ended.id,
+            route: ended.door,
+            client: ended.client.map(ClientId::as_str),
+            upstream: ended.provider.map(ProviderName::as_str),
+            credential: ended.credential.map(CredentialId::as_str),
+            attempts: Some(attempts).filter(|count| *count > 1),
+            model: ended.model.map(ModelName::as_str),
+            paid_by: ended.route.map(Route::as_str),
+            status: ended.status,
+            bytes: ended.bytes,
+            first_byte_ms: ended.first_byte.map(millis),
+            duration_ms: millis(ended.duration),
+            outcome: ended.outcome,
+        }
+    }
+
     /// Writes the line to the log, if the log takes lines of its level.
     pub fn tell(&self) {
         if !lines_are_json() {
@@ -121,7 +145,7 @@ impl Paper {
         let at = at.duration_since(UNIX_EPOCH).unwrap_or_default(); // a clock before 1970 is none
         if self.second != at.as_secs() {
             self.second = at.as_secs();
-            let whole = UNIX_EPOCH + std::time::Duration::from_secs(self.second);
+            let whole = UNIX_EPOCH + Duration::from_secs(self.second);
             let text = humantime::format_rfc3339_seconds(whole).to_string();
             if let Some(date) = text.as_bytes().get(..TO_THE_SECOND - 1) {
                 self.date[..TO_THE_SECOND - 1].copy_from_slice(date);

@@ -1,10 +1,11 @@
 //! The record of one request, and the line it becomes.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -16,34 +17,16 @@ use tracing_actix_web::RequestId;
 use uuid::Uuid;
 
 use super::line::RequestLine;
-use crate::types::{ClientId, CredentialId, ModelName, ProviderName};
+use crate::metrics::{EndedRequest, Metrics};
+use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
 
-/// Who answered a model call, and so who pays. Clients read it in `x-ampgate-route`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// One of the team's own providers, by the name the client used.
-    Local,
-    /// One of the team's own providers, with the model that a mapping leads to.
-    Mapped,
-    /// The Amp server.
-    Amp,
-}
+/// What is done when a request has ended, besides telling and counting it.
+type AtTheEnd = Box<dyn FnOnce(&EndedRequest<'_>)>;
 
-impl Route {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Mapped => "mapped",
-            Self::Amp => "amp",
-        }
-    }
-}
-
-/// What is known of a request so far. Filled on its way, logged when its body has ended.
-#[derive(Debug)]
+/// What is known of a request so far. Filled on its way, logged and counted when its body has ended.
 pub struct RequestRecord {
     id: String,
+    metrics: Option<Rc<Metrics>>,
     started: Instant,
     door: Cell<&'static str>,
     client: OnceCell<ClientId>,
@@ -54,15 +37,25 @@ pub struct RequestRecord {
     route: Cell<Option<Route>>,
     status: Cell<u16>,
     failure: Cell<Option<&'static str>>,
-    first_byte_ms: Cell<Option<u64>>,
+    first_byte: Cell<Option<Duration>>,
     bytes: Cell<u64>,
     complete: Cell<bool>,
+    usage: Cell<Option<TokenUsage>>,
+    cost_usd: Cell<Option<f64>>,
+    at_the_end: RefCell<Vec<AtTheEnd>>,
+}
+
+impl fmt::Debug for RequestRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestRecord").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl RequestRecord {
-    fn new(id: String) -> Self {
+    fn new(id: String, metrics: Option<Rc<Metrics>>) -> Self {
         Self {
             id,
+            metrics,
             started: Instant::now(),
             door: Cell::new(""),
             client: OnceCell::new(),
@@ -73,9 +66,12 @@ impl RequestRecord {
             route: Cell::new(None),
             status: Cell::new(0),
             failure: Cell::new(None),
-            first_byte_ms: Cell::new(None),
+            first_byte: Cell::new(None),
             bytes: Cell::new(0),
             complete: Cell::new(false),
+            usage: Cell::new(None),
+            cost_usd: Cell::new(None),
+            at_the_end: RefCell::default(),
         }
     }
 
@@ -84,7 +80,7 @@ impl RequestRecord {
     pub fn of(request: &impl actix_web::HttpMessage) -> Rc<Self> {
         let found = request.extensions().get::<Rc<Self>>().cloned();
         // Only a handler mounted without the middleware finds none; its requests are not logged.
-        found.unwrap_or_else(|| Rc::new(Self::new(String::new())))
+        found.unwrap_or_else(|| Rc::new(Self::new(String::new(), None)))
     }
 
     /// The id by which the client and the log know the request.
@@ -140,18 +136,30 @@ impl RequestRecord {
         self.bytes.set(self.bytes.get() + count);
     }
 
+    /// Notes what the answer cost in tokens, as its provider says; the last word counts.
+    pub fn uses(&self, usage: TokenUsage) {
+        self.usage.set(Some(usage));
+    }
+
+    /// Notes the price of the tokens, in US dollars.
+    pub fn costs(&self, usd: f64) {
+        self.cost_usd.set(Some(usd));
+    }
+
+    /// Has `then` done when the request has ended, however it ends.
+    pub fn at_its_end(&self, then: impl FnOnce(&EndedRequest<'_>) + 'static) {
+        self.at_the_end.borrow_mut().push(Box::new(then));
+    }
+
     fn body_passes(&self, length: usize) {
-        if self.first_byte_ms.get().is_none() {
-            self.first_byte_ms.set(Some(self.age_ms()));
+        if self.first_byte.get().is_none() {
+            self.first_byte.set(Some(self.started.elapsed()));
         }
         self.add_bytes(length as u64);
     }
 
-    fn age_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn log(&self) {
+    /// Tells and counts the request.
+    fn end(&self) {
         // A client that left is told from an answer that broke: the latter has a code.
         let outcome = match (self.failure.get(), self.complete.get()) {
             (Some(code), _) => code,
@@ -159,40 +167,47 @@ impl RequestRecord {
             (None, false) => "client_left",
         };
         let (provider, credential) = (self.provider.borrow(), self.credential.borrow());
-        RequestLine {
+        let ended = EndedRequest {
             id: &self.id,
-            route: self.door.get(),
-            client: self.client.get().map(ClientId::as_str),
-            upstream: provider.as_ref().map(ProviderName::as_str),
-            credential: credential.as_ref().map(CredentialId::as_str),
-            attempts: Some(self.attempts.get()).filter(|count| *count > 1),
-            model: self.model.get().map(ModelName::as_str),
-            paid_by: self.route.get().map(Route::as_str),
+            door: self.door.get(),
+            client: self.client.get(),
+            provider: provider.as_ref(),
+            credential: credential.as_ref(),
+            model: self.model.get(),
+            route: self.route.get(),
             status: self.status.get(),
-            bytes: self.bytes.get(),
-            first_byte_ms: self.first_byte_ms.get(),
-            duration_ms: self.age_ms(),
             outcome,
+            usage: self.usage.get(),
+            cost_usd: self.cost_usd.get(),
+            first_byte: self.first_byte.get(),
+            duration: self.started.elapsed(),
+            bytes: self.bytes.get(),
+        };
+        RequestLine::of(&ended, self.attempts.get()).tell();
+        if let Some(metrics) = &self.metrics {
+            metrics.request_ended(&ended);
         }
-        .tell();
+        for then in self.at_the_end.take() {
+            then(&ended);
+        }
     }
 }
 
 /// A call that came within another request: in a message of a WebSocket. It has its own record, and its
 /// line is logged when this is dropped.
-pub struct InnerCall(LogOnDrop);
+pub struct InnerCall(EndOnDrop);
 
 impl InnerCall {
     /// A call by the client of `outer`, with an id of its own.
     #[must_use]
     pub fn within(outer: &RequestRecord, door: &'static str) -> Self {
         let id = if outer.id.is_empty() { String::new() } else { Uuid::new_v4().to_string() };
-        let record = RequestRecord::new(id);
+        let record = RequestRecord::new(id, outer.metrics.clone());
         record.enters(door);
         if let Some(client) = outer.client.get() {
             record.is_from(client.clone());
         }
-        Self(LogOnDrop(Rc::new(record)))
+        Self(EndOnDrop(Rc::new(record)))
     }
 
     #[must_use]
@@ -216,13 +231,13 @@ impl InnerCall {
     }
 }
 
-/// Writes the line wherever the request ends: body complete, client gone, or handler dropped before
+/// Ends the record wherever the request ends: body complete, client gone, or handler dropped before
 /// there was a head.
-struct LogOnDrop(Rc<RequestRecord>);
+struct EndOnDrop(Rc<RequestRecord>);
 
-impl Drop for LogOnDrop {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.log();
+        self.0.end();
     }
 }
 
@@ -231,15 +246,16 @@ fn text_of(id: &RequestId) -> String {
     id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
-/// Gives each request its record, and logs it when the body has ended.
+/// Gives each request its record, and ends it when the body has ended.
 pub async fn record_request(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request.extensions().get::<RequestId>().map(text_of);
-    let record = Rc::new(RequestRecord::new(id.unwrap_or_default()));
+    let metrics = request.app_data::<Rc<Metrics>>().cloned();
+    let record = Rc::new(RequestRecord::new(id.unwrap_or_default(), metrics));
     request.extensions_mut().insert(record.clone());
-    let log = LogOnDrop(record);
+    let log = EndOnDrop(record);
     let response = next.call(request).await?;
     log.0.status.set(response.status().as_u16());
     Ok(response.map_body(|_head, body| RecordedBody { body, log }))
@@ -249,7 +265,7 @@ pin_project! {
     struct RecordedBody<B> {
         #[pin]
         body: B,
-        log: LogOnDrop,
+        log: EndOnDrop,
     }
 }
 

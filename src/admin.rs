@@ -1,0 +1,8 @@
+//! What whoever operates the gateway sees: on a listener of its own, never on the clients' port.
+
+mod status;
+
+pub use status::{
+    AnswerTimes, Bucket, CredentialState, CredentialStatus, Failure, Instance, Open, Rest,
+    SeenLimit, Spend, Status, Tokens, Totals,
+};

@@ -1,0 +1,64 @@
+//! Names that clients choose, as label values: only so many of them.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
+/// Each name makes a few dozen time series; beyond this many a name is `other`.
+const MAX_NAMES: usize = 200;
+
+/// What stands for all names that were not let in.
+const OTHER: &str = "other";
+
+/// The names that have been let in. They are leaked: there are few, and they stay to the end.
+#[derive(Debug, Default)]
+pub struct BoundedNames(RwLock<HashSet<&'static str>>);
+
+impl BoundedNames {
+    /// The label for `name`. Only a request that was `served` lets a new name in: else a client that
+    /// makes up names would take all places.
+    pub fn label(&self, name: &str, served: bool) -> &'static str {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return known;
+        }
+        let is_full = names.len() >= MAX_NAMES;
+        drop(names);
+        if is_full || !served { OTHER } else { self.let_in(name) }
+    }
+
+    fn let_in(&self, name: &str) -> &'static str {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return known;
+        }
+        if names.len() >= MAX_NAMES {
+            return OTHER;
+        }
+        let name: &'static str = Box::leak(name.into());
+        names.insert(name);
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_were_served_are_let_in() {
+        let names = BoundedNames::default();
+        assert_eq!(names.label("made-up", false), "other");
+        assert_eq!(names.label("real", true), "real");
+        assert_eq!(names.label("real", false), "real", "known by now");
+    }
+
+    #[test]
+    fn past_the_limit_a_name_is_other() {
+        let names = BoundedNames::default();
+        for number in 0..MAX_NAMES {
+            names.label(&format!("m-{number}"), true);
+        }
+        assert_eq!(names.label("one-more", true), "other");
+        assert_eq!(names.label("m-0", true), "m-0");
+    }
+}

@@ -1,0 +1,57 @@
+//! The last requests that went wrong.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::EndedRequest;
+
+/// As many as a page shows.
+const KEPT: usize = 50;
+
+/// A request that was refused, failed or broke off. No text of it comes from a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentFailure {
+    pub at: SystemTime,
+    pub request_id: String,
+    pub door: &'static str,
+    pub client: Option<String>,
+    pub provider: Option<String>,
+    pub credential: Option<String>,
+    pub model: Option<String>,
+    pub status: u16,
+    /// The code of what went wrong; `complete` where an error of the provider was passed on.
+    pub outcome: &'static str,
+}
+
+/// The newest [`KEPT`] of them.
+#[derive(Debug, Default)]
+pub struct RecentFailures(Mutex<VecDeque<RecentFailure>>);
+
+impl RecentFailures {
+    /// Notes a request if it went wrong. A client that left is nobody's fault.
+    pub fn note(&self, ended: &EndedRequest<'_>) {
+        let went_well = ended.status < 400 && matches!(ended.outcome, "complete" | "client_left");
+        if went_well {
+            return;
+        }
+        let failure = RecentFailure {
+            at: SystemTime::now(),
+            request_id: ended.id.to_owned(),
+            door: ended.door,
+            client: ended.client.map(ToString::to_string),
+            provider: ended.provider.map(ToString::to_string),
+            credential: ended.credential.map(ToString::to_string),
+            model: ended.model.map(ToString::to_string),
+            status: ended.status,
+            outcome: ended.outcome,
+        };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.truncate(KEPT - 1);
+        kept.push_front(failure);
+    }
+
+    pub fn newest_first(&self) -> Vec<RecentFailure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
