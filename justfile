@@ -23,6 +23,10 @@ deny:
 clients:
     tests/clients/run
 
+# Deployment files against their tools, each other and the gateway.
+deployment:
+    deploy/check
+
 # Instructions of one request, held to benches/instructions.toml; needs valgrind.
 count:
     benches/count
