@@ -138,12 +138,21 @@ def _():
     expect(host in services(), f"no service {host}")
     shared = set(services()[host]["networks"]) & set(services()["replica"]["networks"])
     expect(shared, f"{host} is not in the network of the replicas")
-    expect(settings_of("replica").get("state"), "the gateway knows of no state")
+    expect(host in settings_of("replica")["state"]["url"], "the gateway goes elsewhere")
 
 
 @statement("haproxy accepts the balancer's configuration")
 def _():
     run("haproxy", "-c", "-q", "-f", "deploy/compose/haproxy.cfg")
+
+
+@statement("the balancer logs no query, in which a client's key may stand")
+def _():
+    text = read("deploy/compose/haproxy.cfg")
+    logged = re.findall(r"^ *log-format (.*)", text, re.MULTILINE)
+    expect("option httplog" not in re.sub(r"#.*", "", text) and logged, "it logs the whole address")
+    # %r, %HU and %HQ hold the query.
+    expect(not any(re.search(r"%(?:\{.*?\})?(?:r|HU|HQ)\b", line) for line in logged), f"{logged}")
 
 
 @statement("the balancer asks the replicas on their ports, and waits longer than they do")

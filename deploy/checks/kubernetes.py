@@ -251,12 +251,9 @@ def _(overlay):
                 for port in rule["ports"]:
                     peers[direction, port["port"]] = rule.get(side)
     clients, admin = ("ingress", ports["port"]), ("ingress", ports["admin"]["port"])
-    state = ports.get("state") or {}
-    redis = re.search(r":(\d+)/", state.get("url") or "") if isinstance(state, dict) else None
     outward = {("egress", 53), ("egress", 443)}
-    if "AMPGATE__STATE__URL" in variables(overlay):
-        redis = re.search(r":(\d+)/", variables(overlay)["AMPGATE__STATE__URL"])
-        outward.add(("egress", int(redis[1])))
+    if state := variables(overlay).get("AMPGATE__STATE__URL"):
+        outward.add(("egress", int(re.search(r":(\d+)/", state)[1])))
     expect(set(peers) == {clients, admin} | outward, f"{sorted(peers)}")
     expect(peers[clients] is None and peers[admin], "the admin port is open to everybody")
     metadata = [peer["ipBlock"].get("except", []) for peer in peers["egress", 443]]
@@ -270,7 +267,7 @@ def _():
     ).groups()
     [service_port] = only("replicas", "Service", host)["spec"]["ports"]
     expect(service_port["port"] == int(port), f"{service_port}")
-    expect(settings("replicas").get("state"), "the gateway knows of no state")
+    expect(host in settings("replicas")["state"]["url"], "the gateway goes elsewhere")
 
 
 @statement("replicas: the autoscaler scales the gateway, down by one at a time, each drained")
