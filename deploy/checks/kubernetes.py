@@ -1,5 +1,6 @@
 """The kustomize base and its overlays, as a cluster would get them."""
 
+import collections
 import functools
 import re
 import shutil
@@ -242,22 +243,24 @@ def _(overlay):
 
 @for_each_overlay("strangers reach the clients' port only, and the pod reaches DNS, HTTPS and its Redis only")
 def _(overlay):
-    ports, peers = settings(overlay), {}
+    ports, peers = settings(overlay), collections.defaultdict(list)
     for policy in of_kind(overlay, "NetworkPolicy"):
         if not has_labels(policy["spec"]["podSelector"]["matchLabels"], pod(overlay)["metadata"]["labels"]):
             continue
         for direction, side in (("ingress", "from"), ("egress", "to")):
             for rule in policy["spec"].get(direction, []):
                 for port in rule["ports"]:
-                    peers[direction, port["port"]] = rule.get(side)
+                    peers[direction, port["port"]].append(rule.get(side))
     clients, admin = ("ingress", ports["port"]), ("ingress", ports["admin"]["port"])
     outward = {("egress", 53), ("egress", 443)}
     if state := variables(overlay).get("AMPGATE__STATE__URL"):
         outward.add(("egress", int(re.search(r":(\d+)/", state)[1])))
     expect(set(peers) == {clients, admin} | outward, f"{sorted(peers)}")
-    expect(peers[clients] is None and peers[admin], "the admin port is open to everybody")
-    metadata = [peer["ipBlock"].get("except", []) for peer in peers["egress", 443]]
-    expect("169.254.0.0/16" in metadata[0], "the metadata service can be reached")
+    expect(all(peers[admin]), "the admin port is open to everybody")
+    for blocks in peers["egress", 443]:
+        for block in [peer["ipBlock"] for peer in blocks]:
+            metadata = "169.254.0.0/16" if "." in block["cidr"] else "fe80::/10"
+            expect(metadata in block["except"], f"{block['cidr']}: the metadata service can be reached")
 
 
 @statement("replicas: they share their state in the Redis that is deployed")
