@@ -1,5 +1,6 @@
 //! What whoever operates the gateway sees: on a listener of its own, never on the clients' port.
 
+pub mod page;
 mod status;
 
 pub use status::{
