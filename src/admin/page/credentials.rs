@@ -1,7 +1,7 @@
 //! Each credential: whether it may be asked, why not, for how long, and what is left of its limits.
 
 use maud::{Markup, html};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::marks::gauge;
 use super::numbers::{counted, duration, grouped, percent};
@@ -66,9 +66,11 @@ fn card(credential: &CredentialStatus) -> Markup {
     }
 }
 
-/// An id is a provider's name with a number, and a provider may be called anything.
+/// What is written as it is in a segment of a path (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn in_path(id: &str) -> String {
-    utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(id, RESERVED).to_string()
 }
 
 /// Colour is not for everybody: a tick, half a disc, two bars, a ring.
@@ -230,6 +232,7 @@ mod tests {
 
     #[test]
     fn an_id_is_one_segment_of_a_path() {
-        assert_eq!(in_path("my/own #2-1"), "my%2Fown%20%232%2D1");
+        assert_eq!(in_path("claude-1"), "claude-1");
+        assert_eq!(in_path("my/own #2-1"), "my%2Fown%20%232-1");
     }
 }

@@ -22,7 +22,6 @@ fn payer(route: &str) -> Option<Payer> {
         "mapped" => ("mapped", "Own providers, mapped", "another model, by a mapping"),
         "amp" => ("amp", "Amp", "model calls that Amp is paid for"),
         "relay" => ("relay", "Amp’s own traffic", "threads, settings, telemetry"),
-        "none" => ("nobody", "Nobody", "refused or failed here"),
         _ => return None,
     };
     Some(Payer { class, words, more })
@@ -109,7 +108,7 @@ fn costs(routes: &[Spend]) -> Markup {
 fn part(row: &Spend, amount: &str, value: f64) -> Part {
     let payer = payer(&row.name);
     let (class, words) =
-        payer.map_or(("nobody", row.name.as_str()), |payer| (payer.class, payer.words));
+        payer.map_or(("other", row.name.as_str()), |payer| (payer.class, payer.words));
     Part { class, words: format!("{words} {amount}"), value }
 }
 
@@ -170,6 +169,6 @@ mod tests {
     #[test]
     fn a_route_of_another_version_keeps_its_name() {
         let drawn = part(&routes(&[("lunar", 1)])[0], "1", 1.0);
-        assert_eq!((drawn.class, drawn.words.as_str()), ("nobody", "lunar 1"));
+        assert_eq!((drawn.class, drawn.words.as_str()), ("other", "lunar 1"));
     }
 }
