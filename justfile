@@ -23,6 +23,10 @@ deny:
 clients:
     tests/clients/run
 
+# The status page in Chromium; `--update` puts new pictures into docs/.
+page *arguments:
+    tests/page/run {{arguments}}
+
 # Instructions of one request, held to benches/instructions.toml; needs valgrind.
 count:
     benches/count

@@ -60,7 +60,7 @@ async function open(options = {}) {
     page.setDefaultTimeout(PATIENCE_MS);
     page.on("console", (message) => {
         // While the gateway is away, the browser may say that it is.
-        const isExpected = page.gatewayIsAway && message.text().includes("ERR_CONNECTION_REFUSED");
+        const isExpected = page.gatewayIsAway && message.text().includes("net::ERR_");
         if (["error", "warning"].includes(message.type()) && !isExpected) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(String(error)));
@@ -110,8 +110,9 @@ async function accessible(page) {
 async function picture(page, name, height) {
     await page.evaluate(() => document.activeElement.blur());
     const { width } = page.viewportSize();
-    await page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage: true, clip: { x: 0, y: 0, width, height } });
-    await page.screenshot({ path: path.join(pictures, `${name}-whole.png`), fullPage: true });
+    const whole = { fullPage: true, animations: "disabled" };
+    await page.screenshot({ ...whole, path: path.join(pictures, `${name}-whole.png`) });
+    await page.screenshot({ ...whole, path: path.join(pictures, `${name}.png`), clip: { x: 0, y: 0, width, height } });
 }
 
 // ---------------------------------------------------------------- before anybody has asked

@@ -44,7 +44,7 @@ fn card(credential: &CredentialStatus) -> Markup {
     let CredentialStatus { id, provider, state, rests, requests, failed, limits } = credential;
     let (class, state_words) = words(*state);
     html! {
-        li class={ "credential " (class) } data-key=(id) {
+        li class={ "credential " (class) } data-key=(id) tabindex="-1" {
             div.head {
                 h3 { (id) }
                 p.state { (shape(*state)) (state_words) }

@@ -139,12 +139,14 @@ document.addEventListener("submit", async (event) => {
     const form = event.target;
     const button = form.querySelector("button");
     const output = form.querySelector("output");
+    const credential = form.closest("[data-key]");
     button.disabled = true;
     try {
         const answer = await fetch(form.action, { method: "POST", headers: { accept: "application/json" } });
         const refusal = answer.ok ? null : (await answer.json()).error.message;
         output.textContent = refusal ?? "";
         if (!refusal) await refresh();
+        if (!form.isConnected) credential.focus(); // or the keyboard would begin again at the top
     } catch {
         output.textContent = "the gateway did not answer";
     } finally {
