@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::amp::{Amp, FALLBACKS};
 use super::credential::{Credential, Family, LongContext};
+use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
@@ -46,6 +47,7 @@ impl Settings {
         page.value("disable-cooling", self.disable_cooling);
         page.value("force-model-prefix", self.force_model_prefix);
         page.text("proxy-url", &optional(self.proxy_url.as_ref()));
+        page.list("prices", &self.prices.0, print_price);
         self.print_server(&mut page);
         page.text
     }
@@ -95,6 +97,16 @@ impl Settings {
             page.value("level", word(&LOG_LEVELS, self.log.level));
         });
     }
+}
+
+fn print_price(page: &mut Page, entry: &PriceEntry) {
+    let PriceEntry { model, price } = entry;
+    page.text("model", model.as_str());
+    page.value("input", print_dollars(price.input));
+    page.value("cached-input", print_dollars(price.cached_input));
+    page.value("cache-write", print_dollars(price.cache_write));
+    page.value("output", print_dollars(price.output));
+    page.value("reasoning", print_dollars(price.reasoning));
 }
 
 fn print_amp_server(page: &mut Page, amp: &Amp) {
