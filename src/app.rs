@@ -25,6 +25,7 @@ use self::serving::{Reception, serve};
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
+use crate::metrics::Metrics;
 use crate::types::ApiKey;
 
 /// After the drain time every stream is told to end; this is for the telling.
@@ -105,6 +106,12 @@ impl Gateway {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What is counted, from the start to the end of the process.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.live.houses.borrow().metrics.clone()
     }
 
     /// The key made up for this run because none was configured. Shown once, on start-up.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use ampgate::app::{Gateway, Launch};
 use ampgate::config::{Overrides, Sources, load};
+use ampgate::metrics::Metrics;
 use ampgate::types::ApiKey;
 use tokio::sync::mpsc;
 
@@ -13,6 +14,7 @@ use super::client::{Client, Response};
 /// A gateway that stops with the test.
 pub struct TestGateway {
     pub address: SocketAddr,
+    metrics: Metrics,
     /// Dropped with the test, and then the gateway stops.
     _stop: mpsc::Sender<()>,
     _folder: tempfile::TempDir,
@@ -54,10 +56,10 @@ impl TestGateway {
         let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
         let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1, reload: None };
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
-        let address = gateway.addresses()[0];
+        let (address, metrics) = (gateway.addresses()[0], gateway.metrics());
         let (stop, stops) = mpsc::channel(2);
         actix_rt::spawn(gateway.run(stops));
-        Self { address, _stop: stop, _folder: folder }
+        Self { address, metrics, _stop: stop, _folder: folder }
     }
 
     /// A gateway between [`CLIENT_KEY`] and an Amp server at `origin`, with the team key `team-key`.
@@ -67,6 +69,12 @@ impl TestGateway {
              ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n"
         ))
         .await
+    }
+
+    /// What has been counted, as Prometheus reads it.
+    #[expect(clippy::unused_async, reason = "wherever they are asked for, they are waited for")]
+    pub async fn metrics(&self) -> String {
+        prometheus::TextEncoder::new().encode_to_string(&self.metrics.gather()).unwrap()
     }
 
     pub async fn connect(&self) -> Client {
