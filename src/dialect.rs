@@ -7,6 +7,7 @@
 //! | `gemini`  | the paths that name a model and a method                         |
 //! | `models`  | the four shapes of a list of models                              |
 //! | `session` | which conversation a call belongs to                             |
+//! | `usage`   | what an answer says of tokens                                    |
 //! | `verdict` | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
@@ -18,6 +19,7 @@ mod error;
 mod gemini;
 mod models;
 mod session;
+mod usage;
 mod verdict;
 
 pub use answer::model_paths;
@@ -30,6 +32,10 @@ pub use models::{
     page_query, read_models_page,
 };
 pub use session::{SessionKey, session_key};
+pub use usage::{
+    AnthropicUsage, ChatUsage, GeminiUsage, ResponsesUsage, USAGE_MARK, Usage, read_usage,
+    usage_paths,
+};
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
     refuses_long_context,

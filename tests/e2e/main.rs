@@ -37,4 +37,5 @@ mod thinking;
 mod tls;
 mod translation;
 mod translation_memory;
+mod usage;
 mod websocket;
