@@ -13,6 +13,7 @@
 
 mod access;
 mod events;
+pub mod page;
 mod refusal;
 mod report;
 mod route;
