@@ -5,10 +5,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use serde_json::json;
 
+use super::events::MOST_READERS;
+
 /// Why a request was refused. `Display` is what is read, so it holds nothing of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("nothing answers here: this listener has /metrics and /healthz")]
+    #[error(
+        "nothing answers here: this listener has /metrics, /status, /events, /healthz and \
+         /credentials/{{id}}/reset"
+    )]
     NoSuchRoute,
     #[error("this route answers {allow} only")]
     MethodNotAllowed { allow: &'static str },
@@ -24,6 +29,15 @@ pub(super) enum Refusal {
          of HTTP Basic"
     )]
     Unauthenticated,
+    #[error(
+        "this listener is open to the network, so a reset needs a key: set `admin.key` in the gateway's \
+         configuration"
+    )]
+    ResetNeedsKey,
+    #[error("there is no such credential; there are: {}", known.join(", "))]
+    NoSuchCredential { known: Vec<String> },
+    #[error("as many as {MOST_READERS} read events already; read /status instead")]
+    TooManyReaders,
     #[error("internal error; the gateway's log has the details")]
     Internal,
 }
@@ -36,6 +50,9 @@ impl Refusal {
             Self::UnknownHost => ("unknown_host", StatusCode::MISDIRECTED_REQUEST),
             Self::CrossSite => ("cross_origin", StatusCode::FORBIDDEN),
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED),
+            Self::ResetNeedsKey => ("reset_needs_key", StatusCode::FORBIDDEN),
+            Self::NoSuchCredential { .. } => ("no_such_credential", StatusCode::NOT_FOUND),
+            Self::TooManyReaders => ("too_many_readers", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }

@@ -90,6 +90,11 @@ impl TestGateway {
         Client::connect(self.admin()).await.ask(method, target, fields, b"").await
     }
 
+    /// The status, as its page shows it.
+    pub async fn status(&self) -> serde_json::Value {
+        self.ask_admin("GET", "/status", &[]).await.json()
+    }
+
     /// What the admin listener has counted.
     pub async fn metrics(&self) -> String {
         self.ask_admin("GET", "/metrics", &[]).await.text()
