@@ -296,6 +296,7 @@ await check("the reset button makes a credential ready, without a reload", async
     await light.locator('[data-key="claude-2"] button').click();
     await eventually("it is ready", async () => (await shown(light)).states["claude-2"] === "Ready");
     assert.equal(await stateOf("claude-2"), "ready");
+    await eventually("the focus stays near", () => light.evaluate(() => document.activeElement.dataset.key === "claude-2"));
     assert.equal(await light.evaluate(() => window.isTheSamePage), true);
 });
 

@@ -7,7 +7,7 @@ const RETRY_MS = 5000;
 const live = document.getElementById("live");
 let source = null;
 let retry = 0;
-let isFetching = false;
+let fetching = null;
 
 document.documentElement.classList.add("scripted");
 
@@ -17,16 +17,16 @@ function say(state, words) {
     if (live.textContent !== words) live.textContent = words; // it is read aloud when it changes
 }
 
-async function refresh() {
-    if (isFetching) return; // a slow gateway is not asked twice
-    isFetching = true;
-    try {
-        const answer = await fetch(".", { headers: { accept: "text/html" }, cache: "no-store" });
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
-        show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    } finally {
-        isFetching = false;
-    }
+/** Shows what is new; whoever asks while the page is being fetched gets what that brings. */
+function refresh() {
+    fetching ??= fetchPage().then(show).finally(() => { fetching = null; });
+    return fetching;
+}
+
+async function fetchPage() {
+    const answer = await fetch(".", { headers: { accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
 function show(fresh) {
@@ -145,8 +145,9 @@ document.addEventListener("submit", async (event) => {
         const answer = await fetch(form.action, { method: "POST", headers: { accept: "application/json" } });
         const refusal = answer.ok ? null : (await answer.json()).error.message;
         output.textContent = refusal ?? "";
-        if (!refusal) await refresh();
-        if (!form.isConnected) credential.focus(); // or the keyboard would begin again at the top
+        await fetching; // what is on its way may be from before
+        await refresh();
+        if (!button.isConnected) credential.focus(); // or the keyboard would begin again at the top
     } catch {
         output.textContent = "the gateway did not answer";
     } finally {
