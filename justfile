@@ -27,6 +27,10 @@ clients:
 deployment:
     deploy/check
 
+# The status page in Chromium; `--update` puts new pictures into docs/.
+page *arguments:
+    tests/page/run {{arguments}}
+
 # Instructions of one request, held to benches/instructions.toml; needs valgrind.
 count:
     benches/count

@@ -8,9 +8,11 @@
 //! Whether a configuration is *safe* (open to the network without a key) is not decided here, but
 //! by whoever opens the listener.
 
+mod admin;
 mod aliases;
 mod amp;
 mod base_url;
+mod client_rules;
 mod clients;
 mod compatible;
 mod credential;
@@ -22,6 +24,7 @@ mod layers;
 mod mapping;
 mod models;
 mod places;
+mod prices;
 mod print;
 mod problem;
 mod proxy_url;
@@ -39,15 +42,18 @@ mod units;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use admin::Admin;
 pub use amp::{Amp, Fallback};
+pub use client_rules::{ClientLimits, ClientRules};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
 pub use mapping::{MappingFrom, ModelMapping};
 pub use models::Model;
+pub use prices::{Price, PriceTable};
 pub use problem::{ConfigError, Problem, Warning, WarningKind};
 pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
-pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
+pub use server::{Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
 pub use tls::{Tls, TlsFiles};
 

@@ -5,8 +5,10 @@
 //! | `answer`  | where an answer names its model                                  |
 //! | `error`   | the error body, and the event that ends a broken stream          |
 //! | `gemini`  | the paths that name a model and a method                         |
+//! | `limits`  | what an answer's head tells of the provider's limits               |
 //! | `models`  | the four shapes of a list of models                              |
 //! | `session` | which conversation a call belongs to                             |
+//! | `usage`   | what an answer says of tokens                                    |
 //! | `verdict` | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
@@ -14,10 +16,13 @@
 //! official SDK parses.
 
 mod answer;
+mod duration;
 mod error;
 mod gemini;
+mod limits;
 mod models;
 mod session;
+mod usage;
 mod verdict;
 
 pub use answer::model_paths;
@@ -25,11 +30,16 @@ pub use error::{error_body, stream_error_event};
 pub use gemini::{
     GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
 };
+pub use limits::{ToldLimit, told_limits};
 pub use models::{
     ListedModel, ModelEntry, ModelListShape, ModelsPage, list_shape, models_list, naming_member,
     page_query, read_models_page,
 };
 pub use session::{SessionKey, session_key};
+pub use usage::{
+    AnthropicUsage, ChatUsage, GeminiUsage, ResponsesUsage, USAGE_MARK, Usage, read_usage,
+    usage_paths,
+};
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
     refuses_long_context,

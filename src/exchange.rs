@@ -17,6 +17,7 @@ mod head;
 mod incoming;
 mod judged;
 mod local;
+mod metering;
 mod models;
 mod served;
 mod socket;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::limits::Limits;
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
 use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
@@ -21,6 +22,7 @@ pub struct House {
     pub keyring: Arc<Keyring>,
     pub secrets: Secrets,
     pub router: ProviderRouter,
+    pub limits: Limits,
     pub upstream: Arc<UpstreamPolicy>,
     pub drain: Drain,
     pub metrics: Metrics,
@@ -33,6 +35,7 @@ pub struct Handles {
     pub keyring: Arc<Keyring>,
     pub secrets: Secrets,
     pub router: ProviderRouter,
+    pub limits: Limits,
     pub upstream: Upstream,
     pub drain: Drain,
     pub metrics: Metrics,
@@ -41,9 +44,10 @@ pub struct Handles {
 impl Handles {
     /// With connections of their own: those of before close with the last request that uses them.
     fn new(house: &House) -> Self {
-        let House { settings, keyring, secrets, router, upstream, drain, metrics } = house.clone();
+        let House { settings, keyring, secrets, router, limits, upstream, drain, metrics } =
+            house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
-        Self { settings, keyring, secrets, router, upstream, drain, metrics }
+        Self { settings, keyring, secrets, router, limits, upstream, drain, metrics }
     }
 }
 
@@ -90,7 +94,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::clock::Clock;
+    use crate::actors::clock::{Clock, WallClock};
     use crate::actors::router::{Fallbacks, RouterSettings, Rules};
     use crate::actors::secrets::KeySources;
     use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamTls};
@@ -121,6 +125,7 @@ mod tests {
             keyring: Arc::new(Keyring::new(Vec::new())),
             secrets: Secrets::start(KeySources::default(), clock),
             router: ProviderRouter::start(router, Clock::system()),
+            limits: Limits::new(&[], WallClock::system(), Metrics::default()),
             upstream: policy(),
             drain: Drain::default(),
             metrics: Metrics::default(),

@@ -4,11 +4,14 @@ use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use super::amp::{Amp, FALLBACKS};
+use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
+use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
 use super::units::print_size;
+use crate::types::Way;
 
 const STARS: &str = "*****";
 
@@ -23,7 +26,9 @@ impl Settings {
         page.list("api-keys", &self.clients, |page, client| {
             page.text("name", client.id.as_str());
             page.text("key", STARS);
+            print_rules(page, &client.rules);
         });
+        page.section("client-limits", |page| print_limits(page, &self.client_limits));
         page.section("ampcode", |page| self.print_amp(page));
         for (name, family) in [
             ("claude-api-key", Family::Claude),
@@ -46,6 +51,7 @@ impl Settings {
         page.value("disable-cooling", self.disable_cooling);
         page.value("force-model-prefix", self.force_model_prefix);
         page.text("proxy-url", &optional(self.proxy_url.as_ref()));
+        page.list("prices", &self.prices.0, print_price);
         self.print_server(&mut page);
         page.text
     }
@@ -87,14 +93,44 @@ impl Settings {
             page.text("upstream-ca", &optional(upstream_ca.map(|path| path.display())));
         });
         page.section("admin", |page| {
-            page.text("host", &self.admin.host);
-            page.value("port", self.admin.port);
+            page.value("enable", self.admin.is_enabled);
+            page.text("host", &self.admin.listen.host);
+            page.value("port", self.admin.listen.port);
+            page.text("key", self.admin.key.as_ref().map_or("", |_| STARS));
         });
         page.section("log", |page| {
             page.value("format", word(&LOG_FORMATS, self.log.format));
             page.value("level", word(&LOG_LEVELS, self.log.level));
         });
     }
+}
+
+fn print_price(page: &mut Page, entry: &PriceEntry) {
+    let PriceEntry { model, price } = entry;
+    page.text("model", model.as_str());
+    page.value("input", print_dollars(price.input));
+    page.value("cached-input", print_dollars(price.cached_input));
+    page.value("cache-write", print_dollars(price.cache_write));
+    page.value("output", print_dollars(price.output));
+    page.value("reasoning", print_dollars(price.reasoning));
+}
+
+fn print_rules(page: &mut Page, rules: &ClientRules) {
+    page.section("limits", |page| print_limits(page, &rules.limits));
+    if rules.models.is_empty() {
+        page.texts("models", &["*"]);
+    } else {
+        page.texts("models", &rules.models);
+    }
+    let routes: Vec<_> = rules.routes.iter().map(Way::as_str).collect();
+    page.texts("routes", &routes);
+}
+
+fn print_limits(page: &mut Page, limits: &ClientLimits) {
+    page.value("requests-per-minute", limits.requests_per_minute.unwrap_or_default());
+    page.value("concurrent-requests", limits.concurrent_requests.unwrap_or_default());
+    page.value("tokens-per-day", limits.tokens_per_day.unwrap_or_default());
+    page.value("money-per-month", limits.money_per_month.unwrap_or_default());
 }
 
 fn print_amp_server(page: &mut Page, amp: &Amp) {

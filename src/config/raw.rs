@@ -18,6 +18,7 @@ pub struct RawSettings {
     pub host: Scalar,
     pub port: Scalar,
     pub api_keys: List<Section<RawClient>>,
+    pub client_limits: Section<RawClientLimits>,
     pub ampcode: Section<RawAmp>,
     pub claude_api_key: List<Section<RawCredential>>,
     pub openai_api_key: List<Section<RawCredential>>,
@@ -32,6 +33,7 @@ pub struct RawSettings {
     pub disable_cooling: Scalar,
     pub force_model_prefix: Scalar,
     pub proxy_url: Scalar,
+    pub prices: List<Section<RawPrice>>,
     pub cors: Section<RawCors>,
     pub limits: Section<RawLimits>,
     pub timeouts: Section<RawTimeouts>,
@@ -48,6 +50,18 @@ pub struct RawClient {
     pub key: Scalar,
     pub key_file: Scalar,
     pub key_env: Scalar,
+    pub limits: Section<RawClientLimits>,
+    pub models: List<Scalar>,
+    pub routes: List<Scalar>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawClientLimits {
+    pub requests_per_minute: Scalar,
+    pub concurrent_requests: Scalar,
+    pub tokens_per_day: Scalar,
+    pub money_per_month: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -135,6 +149,17 @@ pub struct RawModel {
 
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
+pub struct RawPrice {
+    pub model: Scalar,
+    pub input: Scalar,
+    pub cached_input: Scalar,
+    pub cache_write: Scalar,
+    pub output: Scalar,
+    pub reasoning: Scalar,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct RawRouting {
     pub strategy: Scalar,
     pub session_affinity: Scalar,
@@ -178,8 +203,12 @@ pub struct RawTls {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct RawAdmin {
+    pub enable: Scalar,
     pub host: Scalar,
     pub port: Scalar,
+    pub key: Scalar,
+    pub key_file: Scalar,
+    pub key_env: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use super::admin::Admin;
 use super::amp::Amp;
+use super::client_rules::ClientLimits;
 use super::clients::Client;
 use super::credential::{self, Credential};
 use super::mapping::ModelMapping;
+use super::prices::PriceTable;
 use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::Routing;
-use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::server::{Cors, Limits, Listen, Log, Timeouts};
 use super::tls::Tls;
 
 /// Everything that can be set, checked. Prints secrets as stars, in every format.
@@ -19,6 +22,8 @@ pub struct Settings {
     pub listen: Listen,
     /// May be empty: whether that is safe depends on the address, and is decided at the start.
     pub clients: Vec<Client>,
+    /// Of clients without limits of their own; those in `clients` have them already.
+    pub client_limits: ClientLimits,
     /// `None`: no Amp server at all.
     pub amp: Option<Amp>,
     /// In the order of the file, family by family.
@@ -47,6 +52,8 @@ pub struct Settings {
     /// As written, for all upstreams without one of their own. What is in effect for an upstream,
     /// `NO_PROXY` included, stands with the upstream.
     pub proxy_url: Option<ProxyUrl>,
+    /// What tokens cost, by model.
+    pub prices: PriceTable,
 }
 
 impl Reader<'_> {
@@ -54,7 +61,10 @@ impl Reader<'_> {
         let listen = self.listen(&raw.host, &raw.port);
         let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
         self.egress = self.egress_rules(proxy_url.clone());
-        let clients = self.clients(std::mem::take(&mut raw.api_keys));
+        let client_limits = self.section("client-limits", std::mem::take(&mut raw.client_limits));
+        let client_limits =
+            self.client_limits("client-limits", &client_limits, ClientLimits::default());
+        let clients = self.clients(std::mem::take(&mut raw.api_keys), client_limits);
         let mut amp = self.section("ampcode", std::mem::take(&mut raw.ampcode));
         let model_mappings = self.mappings(std::mem::take(&mut amp.model_mappings));
         let force_model_mappings =
@@ -67,6 +77,7 @@ impl Reader<'_> {
         let max_retry_interval = self.retry_interval(&raw.max_retry_interval);
         let disable_cooling = self.flag("disable-cooling", &raw.disable_cooling);
         let force_model_prefix = self.flag("force-model-prefix", &raw.force_model_prefix);
+        let prices = self.prices(raw.prices);
         let cors = self.section("cors", raw.cors);
         let limits = self.section("limits", raw.limits);
         let timeouts = self.section("timeouts", raw.timeouts);
@@ -76,6 +87,7 @@ impl Reader<'_> {
         Settings {
             listen,
             clients,
+            client_limits,
             amp,
             credentials,
             cors: self.cors(cors),
@@ -92,6 +104,7 @@ impl Reader<'_> {
             force_model_mappings,
             force_model_prefix,
             proxy_url,
+            prices,
         }
     }
 }

@@ -206,6 +206,7 @@ async fn attempt(
             return Ok(Outcome::Failed(Failure::Error(failure)));
         }
     };
+    router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
     if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {
@@ -330,6 +331,7 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         client_model: plan.renames.then(|| call.asked.model.clone()),
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
+        metering: call.metering(&plan.upstream_model),
     };
     Answering::modelled(&call.request, call.handles.drain.clone(), model)
 }

@@ -21,6 +21,7 @@
 //! caller, and who is asked instead is the table's business. Callers name models as the provider
 //! does, without a thinking suffix, so that `m(high)` and `m` are one.
 
+mod listed;
 mod probe;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use listed::ListedRest;
 pub use probe::{Probe, ProbeLease};
 
 use crate::dialect::{Scope, Trouble, TroubleClass};
