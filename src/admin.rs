@@ -2,6 +2,7 @@
 //!
 //! | route                          | answers                                             |
 //! | ------------------------------ | --------------------------------------------------- |
+//! | `GET /`                        | the status page, for a person ([`page`])            |
 //! | `GET /healthz`                 | that the process lives                              |
 //! | `GET /metrics`                 | everything that is counted, for Prometheus          |
 //! | `GET /status`                  | the same and more, in JSON: see [`Status`]          |
@@ -22,6 +23,7 @@ mod status;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use actix_web::body::MessageBody;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::middleware::DefaultHeaders;
@@ -119,10 +121,11 @@ async fn respond(request: &HttpRequest, site: &Site) -> Result<HttpResponse, Ref
     access::admit(request.method(), request.headers(), &rules)?;
     match route? {
         Route::Health => Ok(HttpResponse::Ok().json(Health { status: "ok" })),
+        Route::Page => Ok(typed("text/html; charset=utf-8", page::render(&site.status()))),
+        Route::Style => Ok(typed("text/css; charset=utf-8", page::STYLE)),
+        Route::Script => Ok(typed("text/javascript; charset=utf-8", page::SCRIPT)),
         Route::Metrics => metrics(&house.metrics),
-        Route::Status => {
-            Ok(HttpResponse::Ok().content_type("application/json").body(site.status_json()))
-        }
+        Route::Status => Ok(typed("application/json", site.status_json())),
         Route::Events if request.method() == Method::HEAD => Ok(events::answer_to_head()),
         Route::Events => events::answer(site),
         Route::Reset { credential } => reset(&house, site, credential, request.headers()).await,
@@ -147,9 +150,13 @@ async fn reset(
     }
     let accepted = fields.get(header::ACCEPT).and_then(|types| types.to_str().ok());
     if accepted.is_some_and(|types| types.contains("text/html")) {
-        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).finish());
+        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "../../")).finish());
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn typed(content_type: &'static str, body: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::Ok().content_type(content_type).body(body)
 }
 
 #[derive(serde::Serialize)]
@@ -162,5 +169,5 @@ fn metrics(metrics: &Metrics) -> Result<HttpResponse, Refusal> {
         tracing::error!(%error, "metrics cannot be written");
         Refusal::Internal
     })?;
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, TEXT_FORMAT)).body(text))
+    Ok(typed(TEXT_FORMAT, text))
 }

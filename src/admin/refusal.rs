@@ -11,7 +11,7 @@ use super::events::MOST_READERS;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error(
-        "nothing answers here: this listener has /metrics, /status, /events, /healthz and \
+        "nothing answers here: this listener has /, /metrics, /status, /events, /healthz and \
          /credentials/{{id}}/reset"
     )]
     NoSuchRoute,

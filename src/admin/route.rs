@@ -7,6 +7,11 @@ use super::refusal::Refusal;
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
+    /// The status page.
+    Page,
+    /// What the page is drawn with, and what keeps it true.
+    Style,
+    Script,
     Health,
     Metrics,
     Status,
@@ -21,6 +26,9 @@ impl<'a> Route<'a> {
     /// The route for a method and a path, which is matched as it is written.
     pub fn find(method: &Method, path: &'a str) -> Result<Self, Refusal> {
         let route = match path {
+            "/" => Self::Page,
+            "/page.css" => Self::Style,
+            "/page.js" => Self::Script,
             "/healthz" => Self::Health,
             "/metrics" => Self::Metrics,
             "/status" => Self::Status,
@@ -55,6 +63,9 @@ mod tests {
             ("GET",     "/healthz",  Ok(Route::Health),          "a probe"),
             ("GET",     "/metrics",  Ok(Route::Metrics),         "Prometheus"),
             ("HEAD",    "/metrics",  Ok(Route::Metrics),         "HEAD is GET without the body"),
+            ("GET",     "/",         Ok(Route::Page),            "a person"),
+            ("GET",     "/page.css", Ok(Route::Style),           "what the page is drawn with"),
+            ("GET",     "/page.js",  Ok(Route::Script),          "what keeps it true"),
             ("GET",     "/status",   Ok(Route::Status),          "the status"),
             ("GET",     "/events",   Ok(Route::Events),          "the status while it changes"),
             ("POST",    "/credentials/claude-1/reset", Ok(Route::Reset { credential: "claude-1" }), "the reset"),

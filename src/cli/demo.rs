@@ -166,7 +166,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 fn welcome(address: SocketAddr, key: &str, admin: Option<SocketAddr>) -> String {
     let admin = admin.map_or_else(String::new, |admin| {
         let admin = reachable(admin);
-        format!("What is going on:  http://{admin}/status, http://{admin}/metrics\n         ")
+        format!("What is going on:  http://{admin}/\n         ")
     });
     format!(
         "ampgate demo: a gateway on http://{address}, with an embedded upstream behind it.\n\

@@ -120,7 +120,7 @@ async fn no_answer_of_the_admin_listener_is_kept_framed_or_guessed() {
     let provider = Provider::well("it").await;
     let gateway = gateway(&provider, "").await;
 
-    for (target, status) in [("/metrics", 200), ("/status", 200), ("/nothing", 404)] {
+    for (target, status) in [("/", 200), ("/metrics", 200), ("/status", 200), ("/nothing", 404)] {
         let answer = gateway.ask_admin("GET", target, &[]).await;
         assert_eq!(answer.status, status);
         assert_eq!(answer.field("cache-control"), Some("no-store"), "{target}");
@@ -233,6 +233,36 @@ async fn the_status_tells_what_was_asked_who_paid_and_what_went_wrong() {
 }
 
 #[actix_web::test]
+async fn the_page_comes_with_its_style_and_its_script_and_shows_the_status() {
+    let provider = Provider::well("it").await;
+    let gateway = gateway(&provider, "").await;
+    gateway.post_json("/v1/messages", CALL).await;
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("/",         "text/html; charset=utf-8",       &["<!DOCTYPE html>", "claude-1", "alice"][..]),
+        ("/page.css", "text/css; charset=utf-8",        &["{"]),
+        ("/page.js",  "text/javascript; charset=utf-8", &["events"]),
+    ];
+    for (target, content_type, words) in cases {
+        let answer = gateway.ask_admin("GET", target, &[]).await;
+        assert_eq!(
+            (answer.status, answer.field("content-type")),
+            (200, Some(content_type)),
+            "{target}"
+        );
+        for word in words {
+            assert!(answer.text().contains(word), "{target}: {word}: {}", answer.text());
+        }
+        let head = gateway.ask_admin("HEAD", target, &[]).await;
+        assert_eq!(
+            (head.status, head.field("content-type")),
+            (200, Some(content_type)),
+            "{target}"
+        );
+    }
+}
+
+#[actix_web::test]
 async fn limits_that_a_provider_tells_are_seen_and_the_newest_count() {
     let telling = |remaining: &str| {
         Scripted::by("it")
@@ -287,7 +317,7 @@ async fn only_our_own_page_and_programs_can_reset() {
     for (fields, status, why) in cases {
         let answer = gateway.ask_admin("POST", "/credentials/claude-1/reset", &fields).await;
         assert_eq!(answer.status, status, "{why}: {}", answer.text());
-        let location = (status == 303).then_some("/");
+        let location = (status == 303).then_some("../../");
         assert_eq!(answer.field("location"), location, "{why}");
     }
     let looked = gateway.ask_admin("GET", "/credentials/claude-1/reset", &[]).await;
@@ -426,7 +456,7 @@ async fn no_answer_of_the_admin_listener_holds_a_secret() {
     let mut said = String::new();
     #[rustfmt::skip] // columns are easier to proofread
     let asked = [
-        ("GET", "/metrics", vec![key]), ("GET", "/status", vec![key]), ("GET", "/healthz", vec![key]),
+        ("GET", "/metrics", vec![key]), ("GET", "/", vec![key]), ("GET", "/status", vec![key]), ("GET", "/healthz", vec![key]),
         ("GET", "/nothing?key=hush-admin", vec![key]), ("GET", "/status", vec![]),
         ("GET", "/status", vec![("authorization", "Bearer hush-wrong")]),
         ("POST", "/credentials/hush-id/reset", vec![key]), ("PUT", "/status", vec![key]),

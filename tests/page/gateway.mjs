@@ -15,6 +15,10 @@ export const CLIENTS = ["alice", "build-server", "carol", "dmitri"];
 
 /** Each of these requests may take so long, a slow machine included. */
 const CALL_MS = 30_000;
+const AT_A_TIME = 24;
+
+/** Amp's demo counts tokens by the length of a prompt. */
+const LONG_PROMPT = "word ".repeat(8000);
 
 /** Starts `ampgate ARGS`, and waits until its lines have told all of `places`: the name of an address
  * that they listen on, and what stands before it. */
@@ -143,6 +147,17 @@ function chance() {
     };
 }
 
+/** Runs all of `calls`, as many at a time as leave a small machine time to answer. */
+async function someAtATime(calls) {
+    const results = [];
+    const rest = calls.entries();
+    const worker = async () => {
+        for (const [place, run] of rest) results[place] = await run();
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+    return results;
+}
+
 /** A working day in some seconds; each kind of traffic with what should come of it. */
 export async function workingDay(gateway) {
     const next = chance();
@@ -150,8 +165,8 @@ export async function workingDay(gateway) {
     const ordinary = (weight) => {
         const input = Math.round(weight * 2000 * 30 ** likely());
         return {
-            delay: Math.round(40 * 60 ** likely()),
-            rest: Math.round(80 * 50 ** likely()),
+            delay: Math.round(40 * 40 ** likely()),
+            rest: Math.round(60 * 40 ** likely()),
             input,
             cached: Math.round(input * 0.8 * likely()),
             output: Math.round(weight * 100 * 20 ** likely()),
@@ -162,7 +177,8 @@ export async function workingDay(gateway) {
     const calls = [];
     const add = (count, door, model, weight = 1) => {
         for (let n = 0; n < count; n += 1) {
-            calls.push(call(gateway, client(), door, model, ordinary(weight), n % 3 > 0));
+            const [who, wish] = [client(), ordinary(weight)];
+            calls.push(() => call(gateway, who, door, model, wish, n % 3 > 0));
         }
     };
     add(90, "messages", "claude-sonnet-4-5", 2);
@@ -170,8 +186,11 @@ export async function workingDay(gateway) {
     add(45, "chat", "gpt-5.1", 1.5);
     add(25, "chat", "kimi-k2", 2);
     add(25, "chat", "gpt-5-mini");
-    for (let n = 0; n < 60; n += 1) calls.push(relayed(gateway, client()));
-    const statuses = await Promise.all(calls);
+    for (let n = 0; n < 60; n += 1) {
+        const who = client();
+        calls.push(() => relayed(gateway, who));
+    }
+    const statuses = await someAtATime(calls);
 
     // What goes wrong, one after the other: each kind shall be there, and in this order.
     const wrong = [
@@ -186,9 +205,9 @@ export async function workingDay(gateway) {
     }
     const opus = [];
     for (let n = 0; n < 5; n += 1) {
-        opus.push(await call(gateway, "alice", "amp", "claude-opus-4-5", { status: 503 }));
+        opus.push(await call(gateway, "alice", "amp", "claude-opus-4-5", { status: 401, text: LONG_PROMPT }));
     }
-    const amp = await call(gateway, "carol", "amp", "claude-of-amp-only");
+    const amp = await call(gateway, "carol", "amp", "claude-of-amp-only", { text: LONG_PROMPT });
     const limited = await call(gateway, "build-server", "chat", "kimi-k2", { status: 429, retryAfter: 1 });
     return { statuses, refused, opus, amp, limited };
 }
