@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod probe;
 mod schema;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Check,
     /// Run the gateway against an embedded upstream: no account, no network
     Demo(demo::DemoArgs),
+    /// Find out what does not work between the coding agents here and the upstreams, and what to do
+    Doctor(doctor::DoctorArgs),
     /// Print a JSON schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&sources),
         Command::Check => check::run(&sources),
+        Command::Doctor(args) => doctor::run(&sources, &args),
         Command::Schema => schema::run(),
         Command::Completions { shell } => {
             shell::completions(shell);
