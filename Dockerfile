@@ -11,6 +11,8 @@ RUN mkdir src \
     && rm -r src
 
 COPY src src
+# `ampgate schema` explains the keys in its words.
+COPY config/ampgate.example.yaml config/
 # Cargo goes by modification times, and COPY keeps those of the checkout.
 RUN touch src/main.rs src/lib.rs && cargo build --release --locked
 

@@ -2,8 +2,11 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod probe;
+mod schema;
 mod serve;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -11,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{Overrides, Sources};
 
@@ -49,6 +53,17 @@ enum Command {
     Check,
     /// Run the gateway against an embedded upstream: no account, no network
     Demo(demo::DemoArgs),
+    /// Find out what does not work between the coding agents here and the upstreams, and what to do
+    Doctor(doctor::DoctorArgs),
+    /// Print a JSON schema of the configuration, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell that is to read it
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
     /// Exit with 0 when the gateway configured here is alive, for health checks of images
     #[command(hide = true)]
     Probe,
@@ -65,6 +80,13 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&sources),
         Command::Check => check::run(&sources),
+        Command::Doctor(args) => doctor::run(&sources, &args),
+        Command::Schema => schema::run(),
+        Command::Completions { shell } => {
+            shell::completions(shell);
+            Ok(())
+        }
+        Command::Man => shell::man(),
         Command::Probe => probe::run(&sources),
         Command::Demo(args) => demo::run(&sources, &args),
         Command::DemoUpstream(args) => demo::run_upstream(&sources, &args),

@@ -26,6 +26,8 @@ mod stream;
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
+pub use amp::ask_for_user;
+pub use local::ask_for_models;
 pub use models::list_models;
 pub use served::serve_responses_socket;
 pub use socket::{Opening, open_amp_socket, open_responses_socket};

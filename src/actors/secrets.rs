@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, Context, Handler, Message, Recipient, ResponseFuture};
 use moka::future::Cache;
 
-pub use file::SecretsFileError;
+pub use file::{SecretsFileError, read_key};
 
 use super::clock::Clock;
 use crate::types::{ApiKey, ClientId};

@@ -7,6 +7,7 @@
 //! (docs/decisions/0002).
 
 mod answer_head;
+mod examine;
 mod flight;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -29,12 +30,16 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler, Message};
 use futures::future::LocalBoxFuture;
 
+pub use examine::{Sight, examine};
 pub use flight::OutgoingRequest;
 pub use handshake::{Switched, TunnelAnswer};
 pub use incoming::{BodyBroke, UpstreamBody, UpstreamResponse};
 pub use limit::{ConnectionLimits, Permit};
 pub use outgoing::{BodyFault, RequestBody, StreamedBody};
+pub use proxy::ProxyFault;
+pub use socket::Unreached;
 pub use tls::{TrustError, UpstreamTls};
+pub use transport::Unconnected;
 pub use wire::Wire;
 
 use self::flight::{Clients, KEEP_ALIVE};

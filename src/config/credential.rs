@@ -91,7 +91,7 @@ const VERTEX: Kind = Kind {
 
 /// How the login tokens of Claude Pro and Max begin.
 const CLAUDE_LOGIN: &str = "sk-ant-oat";
-const MOST_PRIORITY: i64 = 1_000_000;
+pub const MOST_PRIORITY: i64 = 1_000_000;
 
 /// What credentials have in common, whichever list they stand in.
 pub struct Shared {

@@ -96,6 +96,12 @@ pub fn reason(path: &KeyPath) -> Option<&'static str> {
     KEYS.iter().find(|(at, name, _)| (*at, *name) == (place, key)).map(|(.., reason)| *reason)
 }
 
+/// CLIProxyAPI's keys in a section of ours, and why they have no effect here.
+pub fn in_section(section: &KeyPath) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let place = place_of(section);
+    KEYS.iter().filter(move |(at, ..)| Some(*at) == place).map(|(_, key, reason)| (*key, *reason))
+}
+
 fn place_of(section: &KeyPath) -> Option<Place> {
     let keys: Vec<&str> = section
         .0
@@ -114,7 +120,7 @@ fn place_of(section: &KeyPath) -> Option<Place> {
     }
 }
 
-fn holds_credentials(list: &str) -> bool {
+pub fn holds_credentials(list: &str) -> bool {
     list.ends_with("-api-key") || list == "openai-compatibility"
 }
 

@@ -36,7 +36,7 @@ const WEIGHTED: &str = "weighted-round-robin";
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-const MOST_RETRIES: i64 = 100;
+pub const MOST_RETRIES: i64 = 100;
 
 impl Reader<'_> {
     pub fn routing(&mut self, raw: &RawRouting) -> Routing {

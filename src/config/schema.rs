@@ -78,6 +78,11 @@ impl fmt::Display for KeyPath {
     }
 }
 
+/// What stands at the top: null is a value, an array a list of what it holds, an object a section.
+pub fn root() -> &'static Value {
+    &SCHEMA
+}
+
 /// What stands at a path; `None` when no such key exists.
 pub fn find(path: &KeyPath) -> Option<&'static Value> {
     path.0.iter().try_fold(&*SCHEMA, |at, step| match step {

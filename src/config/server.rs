@@ -113,7 +113,7 @@ const LARGEST_HEAD: u64 = 1 << 20;
 const SMALLEST_BODY: u64 = 1 << 10;
 const LARGEST_BODY: u64 = 4 << 30;
 /// More sockets to one address than a machine has ports are no limit at all.
-const MOST_CONNECTIONS: i64 = 100_000;
+pub const MOST_CONNECTIONS: i64 = 100_000;
 
 impl Reader<'_> {
     pub fn listen(&mut self, host: &Scalar, port: &Scalar) -> Listen {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::uri::PathAndQuery;
+use bytes::Bytes;
 
 use super::head::Head;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::config::Amp;
 use crate::error::GatewayError;
-use crate::headers::{ForUpstream, UpstreamCredential, without_credentials};
+use crate::headers::{ForUpstream, USER_AGENT, UpstreamCredential, without_credentials};
 use crate::types::{ApiKey, Keyring, ProviderName};
 
 /// The Amp server's name in logs and in `x-ampgate-provider`.
@@ -39,6 +42,38 @@ pub(super) fn outgoing(
         path_and_query: target(&amp.base_path, request, keyring)?,
         fields,
         body,
+        first_byte_timeout,
+    })
+}
+
+/// The question that Amp's clients begin with, which tells whether the Amp server takes a key: who is
+/// it? The gateway's own; nothing changes there.
+pub fn ask_for_user(
+    amp: &Amp,
+    key: Option<&ApiKey>,
+    first_byte_timeout: Duration,
+) -> Result<OutgoingRequest, GatewayError> {
+    let mut own = HeaderMap::new();
+    own.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    own.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let fields = ForUpstream {
+        authority: amp.origin.authority(),
+        credential: key.map_or(UpstreamCredential::None, UpstreamCredential::Amp),
+        strip_long_context: false,
+        ask_for_identity: true,
+        body_was_decoded: false,
+        own_fields: &[],
+    }
+    .fields(&own);
+    let question = Bytes::from_static(br#"{"method":"getUserInfo","params":{}}"#);
+    Ok(OutgoingRequest {
+        origin: amp.origin.clone(),
+        proxy: amp.proxy.clone(),
+        provider: ProviderName::new(AMP),
+        method: Method::POST,
+        path_and_query: parse_target(format!("{}/api/internal?getUserInfo", amp.base_path))?,
+        fields,
+        body: RequestBody::buffered(question),
         first_byte_timeout,
     })
 }

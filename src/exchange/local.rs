@@ -58,6 +58,15 @@ pub(super) fn handshake(
     .for_request(request)
 }
 
+/// A question that tells whether a provider takes a credential, and that no provider charges for: for
+/// the list of its models.
+pub fn ask_for_models(
+    credential: &Credential,
+    first_byte_timeout: Duration,
+) -> Result<OutgoingRequest, GatewayError> {
+    list(credential, "", first_byte_timeout)
+}
+
 /// A question for a provider's own model list. It is the gateway's own: the answer is kept for others,
 /// so nothing in it may depend on who asked first.
 pub(super) fn list(

@@ -22,7 +22,7 @@ pub enum SecretsFileError {
 }
 
 /// Reads the key for the Amp server at `url`. A missing file is an answer: no key.
-pub(super) fn read_key(path: &Path, url: &str) -> Result<Option<ApiKey>, SecretsFileError> {
+pub fn read_key(path: &Path, url: &str) -> Result<Option<ApiKey>, SecretsFileError> {
     let metadata = match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         metadata => metadata.map_err(SecretsFileError::Unreadable)?,

@@ -60,6 +60,14 @@ impl Socket {
         }
     }
 
+    /// The certificate that the other end has shown, in DER; `None` without encryption.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(socket) => Some(socket.get_ref().1.peer_certificates()?.first()?.as_ref()),
+        }
+    }
+
     /// What lies below all encryption.
     pub fn tcp(&self) -> &TcpStream {
         match self {

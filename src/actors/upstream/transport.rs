@@ -106,7 +106,20 @@ impl Transport {
             .unwrap_or(Err(Unconnected::TimedOut))
     }
 
+    /// A connection that nothing is to be sent on.
+    pub async fn look(&self) -> Result<Socket, Unconnected> {
+        tokio::time::timeout(self.connect_timeout, self.open(true))
+            .await
+            .unwrap_or(Err(Unconnected::TimedOut))
+    }
+
     async fn connect(&self, http2: bool) -> Result<(Wire, Protocol), Unconnected> {
+        let socket = self.open(http2).await?;
+        let protocol = if socket.chose_http2() { Protocol::Http2 } else { Protocol::Http1 };
+        Ok((Wire::new(socket), protocol))
+    }
+
+    async fn open(&self, http2: bool) -> Result<Socket, Unconnected> {
         let host = self.origin.host();
         let socket = match &self.proxy {
             None => Socket::dial(host, self.origin.port()).await?,
@@ -114,12 +127,10 @@ impl Transport {
             Some(proxy) => Box::pin(proxy::reach(proxy, &self.tls, &self.origin)).await?,
         };
         if !self.origin.is_tls() {
-            return Ok((Wire::new(socket), Protocol::Http1));
+            return Ok(socket);
         }
         let config = if http2 { &self.tls.either } else { &self.tls.http1_only };
-        let socket = socket.encrypt(config.clone(), host).await?;
-        let protocol = if socket.chose_http2() { Protocol::Http2 } else { Protocol::Http1 };
-        Ok((Wire::new(socket), protocol))
+        Ok(socket.encrypt(config.clone(), host).await?)
     }
 
     fn take_parked(&self) -> Option<Wire> {
