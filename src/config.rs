@@ -18,6 +18,7 @@ mod environment;
 mod extra_headers;
 mod file;
 mod foreign;
+mod gen_ai;
 mod layers;
 mod mapping;
 mod models;

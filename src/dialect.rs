@@ -1,13 +1,14 @@
 //! What the gateway knows about the four wire dialects.
 //!
-//! | module    | knows                                                            |
-//! | --------- | ---------------------------------------------------------------- |
-//! | `answer`  | where an answer names its model                                  |
-//! | `error`   | the error body, and the event that ends a broken stream          |
-//! | `gemini`  | the paths that name a model and a method                         |
-//! | `models`  | the four shapes of a list of models                              |
-//! | `session` | which conversation a call belongs to                             |
-//! | `verdict` | what a failure says about the credential, and how long it lasts  |
+//! | module        | knows                                                            |
+//! | ------------- | ---------------------------------------------------------------- |
+//! | `answer`      | where an answer names its model                                  |
+//! | `error`       | the error body, and the event that ends a broken stream          |
+//! | `first_token` | where the first token of a stream is                             |
+//! | `gemini`      | the paths that name a model and a method                         |
+//! | `models`      | the four shapes of a list of models                              |
+//! | `session`     | which conversation a call belongs to                             |
+//! | `verdict`     | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
 //! done in `crate::body` by what this module knows. The shapes are those that each provider's
@@ -15,6 +16,7 @@
 
 mod answer;
 mod error;
+mod first_token;
 mod gemini;
 mod models;
 mod session;
@@ -22,6 +24,7 @@ mod verdict;
 
 pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
+pub use first_token::has_token;
 pub use gemini::{
     GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
 };

@@ -98,6 +98,14 @@ pub struct Rest {
     pub level: u32,
 }
 
+/// What of a credential rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resting {
+    pub whole: bool,
+    /// How many models by themselves.
+    pub models: usize,
+}
+
 /// Whether a credential may be asked for a model.
 #[derive(Clone, Debug)]
 pub enum CoolingState {
@@ -196,6 +204,17 @@ impl Cooldowns {
                 is_guess: entries().all(Entry::is_guess),
             },
             None => CoolingState::Ready,
+        }
+    }
+
+    /// What of a credential rests now.
+    #[must_use]
+    pub fn resting(&self, member: MemberId, now: Instant) -> Resting {
+        let Some(state) = self.members.get(&member) else { return Resting::default() };
+        let rests = |entry: &Entry| now < entry.until;
+        Resting {
+            whole: state.whole.as_ref().is_some_and(rests),
+            models: state.models.values().filter(|entry| rests(entry)).count(),
         }
     }
 
