@@ -4,7 +4,7 @@
 //! of instructions of a whole request (`benches/count`).
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ampgate::actors::clock::Clock;
@@ -16,8 +16,12 @@ use ampgate::body::{AnswerRewriter, SseTail, find_model, replace_model};
 use ampgate::config::{Sources, load_text};
 use ampgate::dialect::{FirstEvent, first_event, model_paths, session_key};
 use ampgate::headers::{ForUpstream, UpstreamCredential, presented_keys};
+use ampgate::metrics::{EndedRequest, GenAi, Metrics};
 use ampgate::translate::{ClientNames, Envelope, StreamTranslator};
-use ampgate::types::{ApiKey, ClientId, ClientKey, Dialect, Keyring, ModelName};
+use ampgate::types::{
+    ApiKey, ClientId, ClientKey, CredentialId, Dialect, Keyring, ModelName, ProviderName, Route,
+    TokenUsage,
+};
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -331,8 +335,43 @@ fn is_unbound(router: &ProviderRouter, model: &ModelName, conversation: &HeaderM
     one.credential().id != other.credential().id
 }
 
+/// What it costs to count a model call in all of its families, once its series are found.
+fn counting(criterion: &mut Criterion) {
+    let metrics = Metrics::new();
+    let (client, credential) = (ClientId::new("client-7"), CredentialId::new("claude-1"));
+    let (provider, anthropic) = (ProviderName::new("claude"), ProviderName::new("anthropic"));
+    let model = ModelName::parse(MODEL).expect("the name is not empty");
+    let usage = TokenUsage { input: 900, cached_input: 700, output: 80, ..TokenUsage::default() };
+    let ended = EndedRequest {
+        client: Some(&client),
+        provider: Some(&provider),
+        credential: Some(&credential),
+        model: Some(&model),
+        route: Some(Route::Local),
+        status: 200,
+        outcome: "complete",
+        usage: Some(usage),
+        cost_usd: Some(0.004),
+        duration: Duration::from_millis(4200),
+        gen_ai: GenAi {
+            operation: "chat",
+            provider: Some(&anthropic),
+            upstream_model: Some(&model),
+            first_token: Some(Duration::from_millis(600)),
+        },
+        ..EndedRequest::default()
+    };
+    criterion.bench_function("count a request/model call", |bencher| {
+        bencher.iter(|| metrics.request_ended(black_box(&ended)));
+    });
+    criterion.bench_function("count a request/a stream opens and ends", |bencher| {
+        bencher.iter(|| metrics.stream_opens());
+    });
+}
+
 criterion_group!(
     benches,
+    counting,
     key_check,
     header_policy,
     model_in_body,

@@ -20,6 +20,7 @@ mod environment;
 mod extra_headers;
 mod file;
 mod foreign;
+mod gen_ai;
 mod json_schema;
 mod layers;
 mod mapping;

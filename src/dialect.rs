@@ -1,15 +1,16 @@
 //! What the gateway knows about the four wire dialects.
 //!
-//! | module    | knows                                                            |
-//! | --------- | ---------------------------------------------------------------- |
-//! | `answer`  | where an answer names its model                                  |
-//! | `error`   | the error body, and the event that ends a broken stream          |
-//! | `gemini`  | the paths that name a model and a method                         |
-//! | `limits`  | what an answer's head tells of the provider's limits               |
-//! | `models`  | the four shapes of a list of models                              |
-//! | `session` | which conversation a call belongs to                             |
-//! | `usage`   | what an answer says of tokens                                    |
-//! | `verdict` | what a failure says about the credential, and how long it lasts  |
+//! | module        | knows                                                            |
+//! | ------------- | ---------------------------------------------------------------- |
+//! | `answer`      | where an answer names its model                                  |
+//! | `error`       | the error body, and the event that ends a broken stream          |
+//! | `first_token` | where the first token of a stream is                             |
+//! | `gemini`      | the paths that name a model and a method                         |
+//! | `limits`      | what an answer's head tells of the provider's limits             |
+//! | `models`      | the four shapes of a list of models                              |
+//! | `session`     | which conversation a call belongs to                             |
+//! | `usage`       | what an answer says of tokens                                    |
+//! | `verdict`     | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
 //! done in `crate::body` by what this module knows. The shapes are those that each provider's
@@ -18,6 +19,7 @@
 mod answer;
 mod duration;
 mod error;
+mod first_token;
 mod gemini;
 mod limits;
 mod models;
@@ -27,6 +29,7 @@ mod verdict;
 
 pub use answer::model_paths;
 pub use error::{error_body, stream_error_event};
+pub use first_token::has_token;
 pub use gemini::{
     GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
 };

@@ -19,6 +19,7 @@ mod judged;
 mod local;
 mod metering;
 mod models;
+mod sent;
 mod served;
 mod socket;
 mod stream;
@@ -67,10 +68,12 @@ pub async fn relay(
     payload: Payload,
     client: Option<&ClientId>,
 ) -> Result<HttpResponse, UpstreamFailure> {
-    let body = streamed_body(request, payload, handles.settings.limits.request_body)?;
     let head = Head::of(request);
+    head.record.is_relayed();
+    let count = head.record.relayed_to_upstream();
+    let body = streamed_body(request, payload, handles.settings.limits.request_body, count)?;
     let outgoing = amp_request(handles, &head, client, body).await?;
-    let upstream = handles.upstream.send(outgoing).await?;
+    let upstream = sent::send(handles, outgoing).await?;
     let answering = Answering::relayed(&head, handles.drain.clone());
     Ok(answer::from_upstream(upstream.into(), answering).await)
 }

@@ -4,24 +4,35 @@
 //! sets: configured names, codes of our own, and models as far as `names` lets them in. Names follow
 //! OpenTelemetry's conventions for generative AI where those have one, in Prometheus' form.
 
+mod credentials;
 mod families;
 mod names;
+mod open;
+mod operations;
 mod recent;
+mod series;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use prometheus::Registry;
 use prometheus::proto::MetricFamily;
+use prometheus::{IntCounter, IntCounterVec, Registry};
 
+pub use credentials::CredentialRest;
+pub use open::OpenGuard;
 pub use recent::{RecentFailure, RecentFailures};
 
+use self::credentials::CredentialRests;
 use self::families::Families;
 use self::names::BoundedNames;
+use self::operations::Operations;
+use self::series::SeriesOwner;
 use crate::types::{ClientId, CredentialId, Limit, ModelName, ProviderName, Route, TokenUsage};
 
 /// What is known of a request that has ended, however it ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct EndedRequest<'a> {
     pub id: &'a str,
     /// The door it came through.
@@ -46,6 +57,23 @@ pub struct EndedRequest<'a> {
     pub duration: Duration,
     /// Of the answer's body.
     pub bytes: u64,
+    /// How many attempts there were with credentials of ours.
+    pub attempts: u32,
+    /// What OpenTelemetry tells of a model call besides.
+    pub gen_ai: GenAi<'a>,
+}
+
+/// A model call in the words of OpenTelemetry's conventions for generative AI.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GenAi<'a> {
+    /// As `chat`; empty for what is no model call.
+    pub operation: &'static str,
+    /// Whose API answered, as `anthropic`, where the conventions have a name for it.
+    pub provider: Option<&'a ProviderName>,
+    /// The model that the provider was asked for.
+    pub upstream_model: Option<&'a ModelName>,
+    /// From the request's head to the first token of the answer; `None` when it is no stream.
+    pub first_token: Option<Duration>,
 }
 
 /// All counters. A copy is one count.
@@ -55,8 +83,31 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     families: Families,
+    operations: Operations,
+    credentials: CredentialRests,
+    series: SeriesOwner,
     models: BoundedNames,
     failures: RecentFailures,
+}
+
+/// Where a count of bytes goes; adds up, and is cheap to copy.
+#[derive(Clone, Debug)]
+pub struct ByteCount(IntCounter);
+
+impl ByteCount {
+    pub fn add(&self, bytes: u64) {
+        self.0.inc_by(bytes);
+    }
+}
+
+/// Counts the rests of credentials.
+#[derive(Clone, Debug)]
+pub struct CooldownCount(IntCounterVec);
+
+impl CooldownCount {
+    pub fn rests(&self, credential: &CredentialId, class: &str) {
+        self.0.with_label_values(&[credential.as_str(), class]).inc();
+    }
 }
 
 impl std::fmt::Debug for Metrics {
@@ -75,15 +126,23 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let families = Families::registered_in(&registry);
-        let (models, failures) = (BoundedNames::default(), RecentFailures::default());
-        Self(Arc::new(Inner { registry, families, models, failures }))
+        let metrics = Self(Arc::new(Inner {
+            families: Families::registered_in(&registry),
+            operations: Operations::registered_in(&registry),
+            credentials: CredentialRests::registered_in(&registry),
+            registry,
+            series: SeriesOwner::default(),
+            models: BoundedNames::default(),
+            failures: RecentFailures::default(),
+        }));
+        metrics.note_configured();
+        metrics
     }
 
     /// Everything that has been counted, as it is now.
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
-        self.0.registry.gather()
+        self.0.credentials.refreshed(|| self.0.registry.gather())
     }
 
     /// The last failures, the newest first.
@@ -94,31 +153,101 @@ impl Metrics {
 
     /// Counts a request when its answer's body has ended.
     pub fn request_ended(&self, ended: &EndedRequest<'_>) {
-        let Inner { families, models, failures, .. } = &*self.0;
-        let served = (200..400).contains(&ended.status);
-        let model = ended.model.map_or("", |model| models.label(model.as_str(), served));
-        families.count(ended, model);
+        let Inner { series, families, operations, models, failures, .. } = &*self.0;
+        series.count(ended, families, operations, models);
         failures.note(ended);
     }
 
-    /// Counts an attempt that failed in a way that speaks against its provider.
+    /// Gives the models of the configuration a place among the labels, whatever clients ask for.
+    pub fn knows_models<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+        self.0.models.let_in_all(names);
+    }
+
+    /// Says who knows which credentials rest. Asked each time that somebody looks.
+    pub fn looks_up_rests_by(
+        &self,
+        look_up: impl Fn() -> Vec<CredentialRest> + Send + Sync + 'static,
+    ) {
+        self.0.credentials.look_up_by(Arc::new(look_up));
+    }
+
+    /// Counts an attempt or an answer that failed in a way that speaks against its provider.
     pub fn upstream_failed(&self, provider: &ProviderName, class: &str) {
-        self.0.families.upstream_errors.with_label_values(&[provider.as_str(), class]).inc();
+        self.0.operations.upstream_errors.with_label_values(&[provider.as_str(), class]).inc();
+    }
+
+    /// Counts an attempt that is made because `provider` has failed at the one before.
+    pub fn retried(&self, provider: &ProviderName, class: &str) {
+        self.0.operations.retries.with_label_values(&[provider.as_str(), class]).inc();
+    }
+
+    /// Where the rests of credentials are counted.
+    #[must_use]
+    pub fn cooldown_count(&self) -> CooldownCount {
+        CooldownCount(self.0.operations.cooldowns.clone())
     }
 
     /// Counts a call that Amp answers, and is paid for, because our own providers failed.
     pub fn fell_back_after_failure(&self) {
-        self.0.families.fallbacks.inc();
+        self.0.operations.fallbacks.inc();
     }
 
     /// How many such calls there were.
     #[must_use]
     pub fn fallbacks_after_failure(&self) -> u64 {
-        self.0.families.fallbacks.get()
+        self.0.operations.fallbacks.get()
+    }
+
+    /// An answer is under way for as long as the guard lives.
+    #[must_use]
+    pub fn stream_opens(&self) -> OpenGuard {
+        OpenGuard::new(&self.0.operations.open_streams)
+    }
+
+    #[must_use]
+    pub fn open_streams(&self) -> i64 {
+        self.0.operations.open_streams.get()
+    }
+
+    /// A WebSocket is open for as long as the guard lives.
+    #[must_use]
+    pub fn tunnel_opens(&self) -> OpenGuard {
+        OpenGuard::new(&self.0.operations.open_tunnels)
+    }
+
+    #[must_use]
+    pub fn open_tunnels(&self) -> i64 {
+        self.0.operations.open_tunnels.get()
+    }
+
+    /// Where relayed bytes on their way to an upstream are counted.
+    #[must_use]
+    pub fn relayed_to_upstream(&self) -> ByteCount {
+        ByteCount(self.0.operations.relayed_up.clone())
+    }
+
+    /// Where relayed bytes on their way to a client are counted.
+    #[must_use]
+    pub fn relayed_to_client(&self) -> ByteCount {
+        ByteCount(self.0.operations.relayed_down.clone())
+    }
+
+    /// Counts a reload, and notes the time of a good one.
+    pub fn reloaded(&self, is_good: bool) {
+        let outcome = if is_good { "success" } else { "failure" };
+        self.0.operations.reloads.with_label_values(&[outcome]).inc();
+        if is_good {
+            self.note_configured();
+        }
+    }
+
+    fn note_configured(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.0.operations.configured_at.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Counts a request that a limit of its client left no room for.
     pub fn limited(&self, client: &ClientId, limit: Limit) {
-        self.0.families.limited.with_label_values(&[client.as_str(), limit.as_str()]).inc();
+        self.0.operations.limited.with_label_values(&[client.as_str(), limit.as_str()]).inc();
     }
 }

@@ -23,6 +23,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::actors::upstream::{Permit, Switched, Wire};
 use crate::drain::Drain;
 use crate::headers::{WEBSOCKET, for_downstream};
+use crate::metrics::OpenGuard;
 use crate::telemetry::RequestRecord;
 
 /// The most that is read from the upstream at once; a 42 KB tool registration takes three.
@@ -40,6 +41,7 @@ pub fn join(
 ) -> HttpResponse {
     let Switched { fields, wire, early, permit } = switched;
     let (from_upstream, to_upstream) = tokio::io::split(wire);
+    record.is_relayed();
     let pump = actix_rt::spawn(pump(payload, to_upstream, record.clone()));
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);
     for field in for_downstream(fields, false) {
@@ -52,13 +54,18 @@ pub fn join(
         drain_is_over: Box::pin(drain.over()),
         client_left: pump,
         _permit: permit,
+        _open: record.tunnel_opens(),
     })
 }
 
 /// Takes the client's bytes to the upstream until the client ends.
 async fn pump(mut payload: Payload, mut upstream: WriteHalf<Wire>, record: Rc<RequestRecord>) {
+    let relayed = record.relayed_to_upstream();
     while let Some(Ok(piece)) = payload.next().await {
         record.add_bytes(piece.len() as u64);
+        if let Some(relayed) = &relayed {
+            relayed.add(piece.len() as u64);
+        }
         if upstream.write_all(&piece).await.is_err() {
             return;
         }
@@ -75,6 +82,7 @@ struct FromUpstream {
     drain_is_over: Pin<Box<WaitForCancellationFutureOwned>>,
     client_left: JoinHandle<()>,
     _permit: Permit,
+    _open: Option<OpenGuard>,
 }
 
 impl Drop for FromUpstream {

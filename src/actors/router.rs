@@ -58,6 +58,7 @@ use super::clock::Clock;
 use crate::config::{Credential, Routing};
 use crate::dialect::{SessionKey, Trouble, told_limits};
 use crate::error::GatewayError;
+use crate::metrics::{CooldownCount, Metrics};
 use crate::types::{Dialect, ModelName};
 
 /// A WebSocket handshake names no model; this stands for all of them.
@@ -112,6 +113,12 @@ impl ProviderRouter {
     /// Starts the actor on the current arbiter.
     #[must_use]
     pub fn start(settings: RouterSettings, clock: Clock) -> Self {
+        Self::start_counted(settings, clock, Metrics::default().cooldown_count())
+    }
+
+    /// As [`Self::start`], with a count of the rests that begin.
+    #[must_use]
+    pub fn start_counted(settings: RouterSettings, clock: Clock, count: CooldownCount) -> Self {
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::default(),
             affinity: Affinity::new(clock.now()),
@@ -119,7 +126,7 @@ impl ProviderRouter {
             last_id: AtomicU32::new(0),
         });
         let routes = Routes::new(settings, None, &shared);
-        let actor = ProviderRouterActor::new(shared.clone(), clock.clone()).start();
+        let actor = ProviderRouterActor::new(shared.clone(), clock.clone(), count).start();
         let discovered = DiscoveredLists::new(clock.clone());
         Self(Arc::new(Parts { routes, shared, discovered, actor, clock }))
     }

@@ -60,11 +60,14 @@ impl Plans {
     /// The house for these plans, its actors started on the current arbiter.
     pub fn open(&self, drain: Drain, wall_clock: WallClock) -> House {
         let metrics = Metrics::default();
+        let count = metrics.cooldown_count();
+        let router = ProviderRouter::start_counted(self.router.clone(), Clock::system(), count);
+        self.tell(&metrics, &router);
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
-            router: ProviderRouter::start(self.router.clone(), Clock::system()),
+            router,
             limits: Limits::new(&self.settings.clients, wall_clock, metrics.clone()),
             upstream: self.upstream.clone(),
             drain,
@@ -75,15 +78,25 @@ impl Plans {
     /// The house that follows `before`. What is known of credentials goes on in the same actor, and what
     /// clients have used still counts.
     pub async fn rebuild(&self, before: &House) -> House {
+        let router = before.router.reconfigured(self.router.clone()).await;
+        self.tell(&before.metrics, &router);
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
-            router: before.router.reconfigured(self.router.clone()).await,
+            router,
             limits: before.limits.reconfigured(&self.settings.clients),
             upstream: self.upstream.clone(),
             ..before.clone()
         }
+    }
+
+    /// Tells the metrics which names are the configuration's, and who knows its credentials.
+    fn tell(&self, metrics: &Metrics, router: &ProviderRouter) {
+        let models = self.settings.models_by_name();
+        metrics.knows_models(models.iter().map(String::as_str));
+        let router = router.clone();
+        metrics.looks_up_rests_by(move || router.rests());
     }
 }
 

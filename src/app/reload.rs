@@ -111,7 +111,9 @@ pub(super) async fn follow(live: Live, started_with: Arc<Settings>, reload: Relo
                 "asked by signal"
             }
         };
-        match reload_once(&live, &started_with, &mut config, &apply_log).await {
+        let outcome = reload_once(&live, &started_with, &mut config, &apply_log).await;
+        live.houses.borrow().metrics.reloaded(outcome.is_ok());
+        match outcome {
             Ok(()) => tracing::info!(cause, "configuration reloaded"),
             Err(problems) => {
                 for problem in &problems {

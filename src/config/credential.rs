@@ -7,6 +7,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use crate::types::{ApiKey, CredentialId, ModelPattern, Origin, ProviderName};
 
 use super::base_url;
+use super::gen_ai;
 use super::models::Model;
 use super::proxy_url::Proxy;
 use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
@@ -42,6 +43,8 @@ pub struct Credential {
     pub family: Family,
     /// `claude`, `openai`, `gemini`, `vertex`, or the name of the compatible provider.
     pub provider: ProviderName,
+    /// Whose API it is, as OpenTelemetry's conventions call it: `anthropic`, `gcp.gemini` and so on.
+    pub gen_ai_provider: ProviderName,
     /// `None` only for a compatible server that asks for no key.
     pub key: Option<ApiKey>,
     pub origin: Origin,
@@ -233,6 +236,7 @@ impl Reader<'_> {
             id: CredentialId::new(""), // given when all are read
             family,
             provider: ProviderName::new(provider),
+            gen_ai_provider: gen_ai::provider_name(family, provider, &base.origin),
             key: None,
             origin: base.origin,
             base_path: base.path,

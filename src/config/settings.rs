@@ -1,5 +1,6 @@
 //! The checked configuration: what the rest of the gateway sees.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::admin::Admin;
@@ -7,7 +8,7 @@ use super::amp::Amp;
 use super::client_rules::ClientLimits;
 use super::clients::Client;
 use super::credential::{self, Credential};
-use super::mapping::ModelMapping;
+use super::mapping::{MappingFrom, ModelMapping};
 use super::prices::PriceTable;
 use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
@@ -54,6 +55,29 @@ pub struct Settings {
     pub proxy_url: Option<ProxyUrl>,
     /// What tokens cost, by model.
     pub prices: PriceTable,
+}
+
+impl Settings {
+    /// Every name that the configuration has for a model: the providers', the clients', with and without
+    /// prefixes, and both sides of mappings.
+    #[must_use]
+    pub fn models_by_name(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for credential in &self.credentials {
+            for model in &credential.models {
+                names.extend([model.name.to_string(), model.alias.to_string()]);
+                let prefix = credential.prefix.iter();
+                names.extend(prefix.map(|prefix| format!("{prefix}/{}", model.alias)));
+            }
+        }
+        for mapping in &self.model_mappings {
+            names.insert(mapping.to.to_string());
+            if let MappingFrom::Exact(from) = &mapping.from {
+                names.insert(from.to_string());
+            }
+        }
+        names
+    }
 }
 
 impl Reader<'_> {

@@ -143,11 +143,12 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
     };
     let dialect = answering.model.as_ref().map(|model| model.dialect);
     let meter = dialect.and_then(|dialect| answering.meter(dialect, status, kind));
+    let first_token_in = dialect.filter(|_| is_stream && !is_encoded && status.is_success());
     let body = DownstreamBody::new(
         body,
         ahead,
         size,
-        Transforms { repair, meter, translate: None, rewrite, adapt },
+        Transforms { first_token_in, repair, meter, translate: None, rewrite, adapt },
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,

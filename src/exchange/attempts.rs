@@ -15,7 +15,7 @@ use super::answer::{self, Answering, ModelAnswer};
 use super::call::Call;
 use super::foreign::{self, Translation};
 use super::judged::{Judged, look_at};
-use super::local;
+use super::{local, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
 use crate::config::Family;
@@ -40,8 +40,8 @@ enum Failure {
 /// How an attempt ended.
 enum Outcome {
     Answered(HttpResponse),
-    /// Another credential may do better.
-    Failed(Failure),
+    /// Another credential may do better; with the class of what went wrong.
+    Failed(Failure, &'static str),
     /// The same credential is to be asked for less.
     AskAgain(Box<LocalPlan>),
 }
@@ -58,17 +58,22 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
     let mut last = None;
+    let mut failed_as = None;
     let exhausted = loop {
         let session = || session_key(call.request.headers(), call.dialect, call.readable_body());
         match router.choose(&request, &attempts, session)? {
             Choice::Local(mut plan) => {
                 // It held a place at its provider, which the next attempt may need.
                 drop(last.take());
+                if let (Some(class), Some(provider)) = (failed_as.take(), call.record.provider()) {
+                    call.handles.metrics.retried(&provider, class);
+                }
                 last = loop {
                     match attempt(call, plan, &mut attempts).await? {
                         Outcome::Answered(response) => return Ok(response),
-                        Outcome::Failed(failure) => {
+                        Outcome::Failed(failure, class) => {
                             rounds.note(&failure);
+                            failed_as = Some(class);
                             break Some(failure);
                         }
                         Outcome::AskAgain(less) => plan = *less,
@@ -182,6 +187,7 @@ async fn attempt(
     let credential = plan.credential();
     record.takes(route_of(&plan));
     record.tries(credential.provider.clone(), credential.id.clone());
+    record.asks_at(credential.gen_ai_provider.clone(), plan.upstream_model.clone());
     let family = credential.family;
     let (outgoing, translation) = if plan.dialect == call.dialect {
         (local::call(&plan, call)?, None)
@@ -193,7 +199,7 @@ async fn attempt(
         (outgoing, Some(translation))
     };
     let sent_at = router.now();
-    let response = match handles.upstream.send(outgoing).await {
+    let response = match sent::send(handles, outgoing).await {
         Ok(response) => response,
         Err(failure) => {
             attempts.note_failure_of(&plan);
@@ -202,8 +208,9 @@ async fn attempt(
                 Fault::OurOwn => {}
                 Fault::Client => return Err(failure),
             }
-            note_retry(call, failure.error.code());
-            return Ok(Outcome::Failed(Failure::Error(failure)));
+            let class = failure.error.code();
+            note_retry(call, class);
+            return Ok(Outcome::Failed(Failure::Error(failure), class));
         }
     };
     router.note_limits(&plan, &response.fields);
@@ -249,16 +256,19 @@ async fn attempt(
         Verdict::RequestFault => told(answer, answering, translation).await.map(Outcome::Answered),
         Verdict::Trouble(trouble) => {
             attempts.note_failure_of(&plan);
-            note_retry(call, trouble.class.as_str());
+            let class = trouble.class.as_str();
+            note_retry(call, class);
+            record.upstream_failed(class);
             let provider = plan.credential().provider.clone();
             if !call.only_counts() || trouble.scope == Scope::Credential {
                 router.failed(plan, trouble, sent_at).await;
             }
-            Ok(Outcome::Failed(if is_empty_stream {
+            let failure = if is_empty_stream {
                 Failure::Error(GatewayError::UpstreamReset { provider }.into())
             } else {
                 Failure::Answer(Box::new((answer, answering, translation)))
-            }))
+            };
+            Ok(Outcome::Failed(failure, class))
         }
     }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use bytes::Bytes;
 
-use super::amp_request;
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
 use super::foreign::can_be_translated;
 use super::head::Head;
 use super::metering::Metering;
+use super::{amp_request, sent};
 use crate::actors::Handles;
 use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -50,6 +50,7 @@ impl<'a> Call<'a> {
     ) -> Self {
         let (record, dialect) = (request.record.clone(), door.dialect());
         let (cleaned, neutral) = (OnceCell::new(), OnceCell::new());
+        record.performs(operation(door.call, &asked.named_in));
         Self { handles, request, record, door, dialect, client, body, asked, cleaned, neutral }
     }
 
@@ -163,7 +164,8 @@ impl<'a> Call<'a> {
         }
         outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
         let provider = outgoing.provider.clone();
-        let upstream = handles.upstream.send(outgoing).await?;
+        record.asks_at(provider.clone(), self.asked.model.clone());
+        let upstream = sent::send(handles, outgoing).await?;
         let model = ModelAnswer {
             dialect: *dialect,
             route: Route::Amp,
@@ -175,6 +177,20 @@ impl<'a> Call<'a> {
         };
         let answering = Answering::modelled(request, handles.drain.clone(), model);
         Ok(answer::from_upstream(upstream.into(), answering).await)
+    }
+}
+
+/// What a call is in OpenTelemetry's words; those it has no word for keep their own.
+fn operation(call: ModelCall, named_in: &NamedIn) -> &'static str {
+    match (call, named_in) {
+        (ModelCall::Gemini { .. }, NamedIn::Path(gemini)) => match gemini.method.as_str() {
+            "countTokens" => "count_tokens",
+            "embedContent" | "batchEmbedContents" => "embeddings",
+            _ => "generate_content",
+        },
+        (ModelCall::CountTokens, _) => "count_tokens",
+        (ModelCall::Completions, _) => "text_completion",
+        _ => "chat",
     }
 }
 

@@ -11,22 +11,24 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use crate::actors::upstream::RequestBody;
 use crate::error::GatewayError;
+use crate::metrics::ByteCount;
 
 /// The most we set aside for a body on the client's word alone.
 const TRUSTED_LENGTH: u64 = 1 << 20;
 
-/// The body as it arrives, to be sent on while it does.
+/// The body as it arrives, to be sent on while it does; counted in `count`.
 pub(super) fn streamed_body(
     request: &HttpRequest,
     payload: Payload,
     limit_bytes: u64,
+    count: Option<ByteCount>,
 ) -> Result<RequestBody, GatewayError> {
     let length = declared_length(request, limit_bytes)?;
     Ok(match length {
         Some(0) => RequestBody::buffered(Bytes::new()),
-        Some(length) => RequestBody::streamed(payload, Some(length), limit_bytes),
+        Some(length) => RequestBody::streamed(payload, Some(length), limit_bytes, count),
         None if may_have_undeclared_body(request) => {
-            RequestBody::streamed(payload, None, limit_bytes)
+            RequestBody::streamed(payload, None, limit_bytes, count)
         }
         None => RequestBody::None,
     })

@@ -18,9 +18,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use self::question::{Discovered, discover, listed_as};
-use super::amp_request;
 use super::answer::{self, Answering, ModelAnswer};
 use super::head::Head;
+use super::{amp_request, sent};
 use crate::actors::Handles;
 use crate::actors::router::{Offer, Offers};
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -241,7 +241,7 @@ async fn ask_amp(
     head.record.takes(Route::Amp);
     let outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     let provider = outgoing.provider.clone();
-    let upstream = handles.upstream.send(outgoing).await?;
+    let upstream = sent::send(handles, outgoing).await?;
     let model = ModelAnswer::plain(dialect, Route::Amp, provider);
     let answering = Answering::modelled(&head, handles.drain.clone(), model);
     Ok(answer::from_upstream(upstream.into(), answering).await)

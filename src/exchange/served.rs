@@ -46,6 +46,7 @@ use crate::actors::upstream::UpstreamFailure;
 use crate::actors::{Handles, Worker};
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
+use crate::metrics::OpenGuard;
 use crate::telemetry::RequestRecord;
 use crate::types::ClientId;
 
@@ -91,6 +92,7 @@ pub fn serve_responses_socket(
         incoming: Incoming::new(payload, record, limit_bytes),
         hearing: Hearing { outgoing, owed: None, waiting: VecDeque::new(), limit_bytes },
         memory: Memory::new(limit_bytes),
+        _open: caller.record.tunnel_opens(),
         caller,
     };
     actix_rt::spawn(connection.run());
@@ -105,6 +107,7 @@ struct Connection {
     incoming: Incoming,
     hearing: Hearing,
     memory: Memory,
+    _open: Option<OpenGuard>,
 }
 
 /// What is done while the client is listened to.
@@ -163,7 +166,7 @@ impl Connection {
 
     /// Waits for a message and answers it.
     async fn serve_next(&mut self, mut life: Pin<&mut Sleep>) -> Result<(), Ending> {
-        let Self { caller, worker, incoming, hearing, memory } = self;
+        let Self { caller, worker, incoming, hearing, memory, .. } = self;
         let drain = &caller.handles.drain;
         let message = if let Some(message) = hearing.waiting.pop_front() {
             message

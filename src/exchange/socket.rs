@@ -8,7 +8,7 @@ use super::answer::{self, Answering, ModelAnswer};
 use super::attempts::{Fault, fault_of};
 use super::head::Head;
 use super::judged::look_at;
-use super::{amp_request, local};
+use super::{amp_request, local, sent};
 use crate::actors::Handles;
 use crate::actors::router::Attempts;
 use crate::actors::upstream::{RequestBody, Switched, TunnelAnswer, UpstreamFailure};
@@ -35,7 +35,7 @@ pub async fn open_amp_socket(
     let head = Head::of(request);
     let mut outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     ask_for_upgrade(&mut outgoing.fields);
-    Ok(match handles.upstream.open_tunnel(outgoing).await? {
+    Ok(match sent::open_tunnel(handles, outgoing).await? {
         TunnelAnswer::Switched(switched) => Opening::Switched(switched),
         TunnelAnswer::Refused(upstream) => {
             let answering = Answering::relayed(&head, handles.drain.clone());
@@ -72,7 +72,7 @@ pub async fn open_responses_socket(
         let mut outgoing = local::handshake(&plan, &head, door.call, first_byte_timeout)?;
         ask_for_upgrade(&mut outgoing.fields);
         let sent_at = router.now();
-        let trouble = match handles.upstream.open_tunnel(outgoing).await {
+        let trouble = match sent::open_tunnel(handles, outgoing).await {
             Ok(TunnelAnswer::Switched(switched)) => {
                 router.succeeded(&mut plan, sent_at);
                 return Ok(Opening::Switched(switched));
@@ -84,6 +84,7 @@ pub async fn open_responses_socket(
                 let response = answer::from_upstream(judged.answer, answering).await;
                 match judged.verdict {
                     Verdict::Trouble(trouble) if trouble.speaks_against_the_account() => {
+                        record.upstream_failed(trouble.class.as_str());
                         refused = Some(response);
                         Some(trouble)
                     }

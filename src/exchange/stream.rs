@@ -19,8 +19,10 @@ use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::{BodyBroke, UpstreamBody};
 use crate::adapt::amp::AmpAnswer;
 use crate::body::{AnswerRewriter, GzipRepair, SseTail};
+use crate::dialect::has_token;
 use crate::drain::Drain;
 use crate::error::GatewayError;
+use crate::metrics::OpenGuard;
 use crate::telemetry::RequestRecord;
 use crate::translate::{Failure, StreamTranslator};
 use crate::types::{Dialect, ProviderName};
@@ -38,6 +40,8 @@ pub(super) struct Cut;
 /// What happens to the bytes on their way; nothing, nearly always.
 #[derive(Default)]
 pub(super) struct Transforms {
+    /// What a stream of events is written in while its first token is waited for.
+    pub first_token_in: Option<Dialect>,
     pub repair: Option<GzipRepair>,
     /// Changes nothing.
     pub meter: Option<Meter>,
@@ -65,6 +69,7 @@ pub(super) struct DownstreamBody {
     drain: Drain,
     drain_is_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     breaks: Option<AnswerWatch>,
+    _open: Option<OpenGuard>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,6 +105,7 @@ impl DownstreamBody {
             events: events.map(|dialect| (dialect, tail_for(dialect))),
             broke_early: ahead.broke,
             state: State::Streaming,
+            _open: record.stream_opens(),
             record,
             drain,
             drain_is_over: None,
@@ -113,6 +119,10 @@ impl DownstreamBody {
 
     /// Takes a piece from the upstream through the transforms.
     fn transform(&mut self, piece: Bytes) {
+        if self.transforms.first_token_in.is_some_and(|dialect| has_token(dialect, &piece)) {
+            self.record.first_token_comes();
+            self.transforms.first_token_in = None;
+        }
         match &mut self.transforms.repair {
             Some(repair) => repair.push(piece),
             None => self.translate(&piece),
@@ -296,10 +306,12 @@ impl DownstreamBody {
             watch.broke();
         }
         let provider = self.provider();
-        match broke {
+        let error = match broke {
             BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
             BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
-        }
+        };
+        self.record.upstream_failed(error.code());
+        error
     }
 }
 

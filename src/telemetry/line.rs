@@ -40,14 +40,14 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl<'a> RequestLine<'a> {
-    pub fn of(ended: &EndedRequest<'a>, attempts: u32) -> Self {
+    pub fn of(ended: &EndedRequest<'a>) -> Self {
         Self {
             id: ended.id,
             route: ended.door,
             client: ended.client.map(ClientId::as_str),
             upstream: ended.provider.map(ProviderName::as_str),
             credential: ended.credential.map(CredentialId::as_str),
-            attempts: Some(attempts).filter(|count| *count > 1),
+            attempts: Some(ended.attempts).filter(|count| *count > 1),
             model: ended.model.map(ModelName::as_str),
             paid_by: ended.route.map(Route::as_str),
             status: ended.status,

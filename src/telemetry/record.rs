@@ -17,7 +17,7 @@ use tracing_actix_web::RequestId;
 use uuid::Uuid;
 
 use super::line::RequestLine;
-use crate::metrics::{EndedRequest, Metrics};
+use crate::metrics::{ByteCount, EndedRequest, GenAi, Metrics, OpenGuard};
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
 
 /// What is done when a request has ended, besides telling and counting it.
@@ -42,6 +42,12 @@ pub struct RequestRecord {
     complete: Cell<bool>,
     usage: Cell<Option<TokenUsage>>,
     cost_usd: Cell<Option<f64>>,
+    operation: Cell<&'static str>,
+    /// Whose API is asked, as OpenTelemetry calls it, and for which model.
+    asked: RefCell<Option<(ProviderName, ModelName)>>,
+    first_token: Cell<Option<Duration>>,
+    /// Where the answer's bytes are counted as well, when the request is a relayed one.
+    relayed: OnceCell<ByteCount>,
     at_the_end: RefCell<Vec<AtTheEnd>>,
 }
 
@@ -71,6 +77,10 @@ impl RequestRecord {
             complete: Cell::new(false),
             usage: Cell::new(None),
             cost_usd: Cell::new(None),
+            operation: Cell::new(""),
+            asked: RefCell::default(),
+            first_token: Cell::new(None),
+            relayed: OnceCell::new(),
             at_the_end: RefCell::default(),
         }
     }
@@ -116,6 +126,55 @@ impl RequestRecord {
         self.attempts.set(self.attempts.get() + 1);
     }
 
+    /// Notes what a model call is, in OpenTelemetry's words: `chat`, `generate_content` and so on.
+    pub fn performs(&self, operation: &'static str) {
+        self.operation.set(operation);
+    }
+
+    /// Notes what the attempt asks for, at whose API as OpenTelemetry calls it; the last one counts.
+    pub fn asks_at(&self, gen_ai_provider: ProviderName, upstream_model: ModelName) {
+        *self.asked.borrow_mut() = Some((gen_ai_provider, upstream_model));
+    }
+
+    /// The first token of a streamed answer is here.
+    pub fn first_token_comes(&self) {
+        if self.first_token.get().is_none() {
+            self.first_token.set(Some(self.started.elapsed()));
+        }
+    }
+
+    /// Counts a failure that speaks against whoever was asked last.
+    pub fn upstream_failed(&self, class: &str) {
+        if let (Some(metrics), Some(provider)) = (&self.metrics, &*self.provider.borrow()) {
+            metrics.upstream_failed(provider, class);
+        }
+    }
+
+    /// Notes that the bytes are relayed, and no model call's.
+    pub fn is_relayed(&self) {
+        if let Some(metrics) = &self.metrics {
+            self.relayed.get_or_init(|| metrics.relayed_to_client());
+        }
+    }
+
+    /// Where the client's relayed bytes are counted.
+    #[must_use]
+    pub fn relayed_to_upstream(&self) -> Option<ByteCount> {
+        self.metrics.as_ref().map(|metrics| metrics.relayed_to_upstream())
+    }
+
+    /// The answer is under way for as long as the guard lives.
+    #[must_use]
+    pub fn stream_opens(&self) -> Option<OpenGuard> {
+        self.metrics.as_ref().map(|metrics| metrics.stream_opens())
+    }
+
+    /// The WebSocket is open for as long as the guard lives.
+    #[must_use]
+    pub fn tunnel_opens(&self) -> Option<OpenGuard> {
+        self.metrics.as_ref().map(|metrics| metrics.tunnel_opens())
+    }
+
     /// Who answers, once that is known.
     #[must_use]
     pub fn provider(&self) -> Option<ProviderName> {
@@ -156,6 +215,9 @@ impl RequestRecord {
             self.first_byte.set(Some(self.started.elapsed()));
         }
         self.add_bytes(length as u64);
+        if let Some(relayed) = self.relayed.get() {
+            relayed.add(length as u64);
+        }
     }
 
     /// Tells and counts the request.
@@ -167,6 +229,7 @@ impl RequestRecord {
             (None, false) => "client_left",
         };
         let (provider, credential) = (self.provider.borrow(), self.credential.borrow());
+        let asked = self.asked.borrow();
         let ended = EndedRequest {
             id: &self.id,
             door: self.door.get(),
@@ -182,8 +245,15 @@ impl RequestRecord {
             first_byte: self.first_byte.get(),
             duration: self.started.elapsed(),
             bytes: self.bytes.get(),
+            attempts: self.attempts.get(),
+            gen_ai: GenAi {
+                operation: self.operation.get(),
+                provider: asked.as_ref().map(|(provider, _)| provider),
+                upstream_model: asked.as_ref().map(|(_, model)| model),
+                first_token: self.first_token.get(),
+            },
         };
-        RequestLine::of(&ended, self.attempts.get()).tell();
+        RequestLine::of(&ended).tell();
         if let Some(metrics) = &self.metrics {
             metrics.request_ended(&ended);
         }

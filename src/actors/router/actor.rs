@@ -13,6 +13,7 @@ use super::snapshot::{Shared, Snapshot};
 use super::table::Member;
 use crate::actors::clock::Clock;
 use crate::dialect::Trouble;
+use crate::metrics::CooldownCount;
 use crate::types::ModelName;
 
 /// Reports of many calls that fail at once: they are small, and none may be lost.
@@ -83,11 +84,12 @@ pub(super) struct ProviderRouterActor {
     clock: Clock,
     /// What the snapshot has, and what is not worth publishing.
     cooldowns: Cooldowns,
+    count: CooldownCount,
 }
 
 impl ProviderRouterActor {
-    pub fn new(shared: Arc<Shared>, clock: Clock) -> Self {
-        Self { shared, clock, cooldowns: Cooldowns::default() }
+    pub fn new(shared: Arc<Shared>, clock: Clock, count: CooldownCount) -> Self {
+        Self { shared, clock, cooldowns: Cooldowns::default(), count }
     }
 
     /// Publishes the snapshot that `change` makes of the present one.
@@ -145,6 +147,7 @@ impl Handler<ReportFailure> for ProviderRouterActor {
             self.publish(|next| next.cooldowns = self.cooldowns.clone());
         }
         if let Some(rest) = rest {
+            self.count.rests(&member.credential.id, trouble.class.as_str());
             tracing::warn!(
                 credential = member.credential.id.as_str(),
                 model = model.as_str(),

@@ -22,6 +22,7 @@ pub fn credential(family: Family, id: &str) -> Credential {
         id: CredentialId::new(id),
         family,
         provider: ProviderName::new(provider),
+        gen_ai_provider: ProviderName::new(provider),
         key: Some(ApiKey::parse(&format!("key-of-{id}")).unwrap()),
         origin: Origin::split("https://provider.example").unwrap().0,
         base_path: String::new(),

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures::Stream as _;
 use tokio::time::Instant;
 
+use crate::metrics::ByteCount;
+
 /// The most of a buffered body that is handed to awc at once. awc copies what it is handed into the
 /// connection's write buffer, which grows to hold it and stays so for as long as the answer streams.
 const PIECE: usize = 32 * 1024;
@@ -42,13 +44,20 @@ impl RequestBody {
         Self::Buffered([body, Bytes::new(), Bytes::new()])
     }
 
-    /// Streams the client's body; `length` is what its `Content-Length` declared.
+    /// Streams the client's body; `length` is what its `Content-Length` declared. Its bytes are counted in
+    /// `count` as they pass.
     #[must_use]
-    pub fn streamed(payload: Payload, length: Option<u64>, limit_bytes: u64) -> Self {
+    pub fn streamed(
+        payload: Payload,
+        length: Option<u64>,
+        limit_bytes: u64,
+        count: Option<ByteCount>,
+    ) -> Self {
         Self::Streamed(Rc::new(StreamedBody {
             payload: RefCell::new(payload),
             length,
             limit_bytes,
+            count,
             taken_bytes: Cell::new(0),
             progress: Cell::new(Progress::Sending(Instant::now())),
             fault: Cell::new(None),
@@ -95,6 +104,7 @@ pub struct StreamedBody {
     payload: RefCell<Payload>,
     length: Option<u64>,
     limit_bytes: u64,
+    count: Option<ByteCount>,
     taken_bytes: Cell<u64>,
     progress: Cell<Progress>,
     fault: Cell<Option<BodyFault>>,
@@ -114,6 +124,9 @@ impl StreamedBody {
             Some(Ok(piece)) => {
                 let taken = self.taken_bytes.get() + piece.len() as u64;
                 self.taken_bytes.set(taken);
+                if let Some(count) = &self.count {
+                    count.add(piece.len() as u64);
+                }
                 self.progress.set(Progress::Sending(Instant::now()));
                 if taken > self.limit_bytes {
                     Some(Err(self.fail(BodyFault::TooLarge { limit_bytes: self.limit_bytes })))

@@ -46,12 +46,14 @@ pub async fn from_upstream(
     }
     if is_event_stream(&answer.response.fields) && translation.streams {
         if is_encoded(&answer.response.fields) {
-            broke(&mut answering);
-            return Err(unreadable(&answering, "its events have a coding that was not asked for"));
+            let failure = unreadable(&answering, "its events have a coding that was not asked for");
+            broke(&mut answering, &failure);
+            return Err(failure);
         }
         return Ok(stream(answer, answering, translation, downstream));
     }
-    let body = whole(&mut answer, &answering).await.inspect_err(|_| broke(&mut answering))?;
+    let body = whole(&mut answer, &answering).await;
+    let body = body.inspect_err(|failure| broke(&mut answering, failure))?;
     if let Some(metering) = answering.model.as_ref().and_then(|model| model.metering) {
         metering.note_whole(translation.upstream, &body, &answering.record);
     }
@@ -80,14 +82,16 @@ pub async fn from_upstream(
             Ok(response(failure.status, downstream).set_body(BoxBody::new(body)))
         }
         Err(no_answer @ NoAnswer::Unreadable(_)) => {
-            broke(&mut answering);
-            Err(unreadable(&answering, &no_answer.to_string()))
+            let failure = unreadable(&answering, &no_answer.to_string());
+            broke(&mut answering, &failure);
+            Err(failure)
         }
     }
 }
 
 /// The provider has not answered after all, and the next call should know.
-fn broke(answering: &mut Answering) {
+fn broke(answering: &mut Answering, failure: &UpstreamFailure) {
+    answering.record.upstream_failed(failure.error.code());
     if let Some(watch) = answering.breaks.take() {
         watch.broke();
     }
@@ -146,7 +150,14 @@ fn stream(
     let translate = StreamTranslator::new(upstream, client, names, envelope);
     // A stream's first event must not be held back.
     let repair = Some(GzipRepair::new(0));
-    let transforms = Transforms { repair, meter, translate: Some(translate), rewrite: None, adapt };
+    let transforms = Transforms {
+        first_token_in: Some(upstream),
+        repair,
+        meter,
+        translate: Some(translate),
+        rewrite: None,
+        adapt,
+    };
     let size = BodySize::Stream;
     let body = DownstreamBody::new(
         body,

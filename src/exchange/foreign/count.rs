@@ -11,6 +11,7 @@ use crate::actors::upstream::UpstreamFailure;
 use crate::exchange::ahead::BegunAnswer;
 use crate::exchange::answer::{Answering, response, tell_who_answered};
 use crate::exchange::call::Call;
+use crate::exchange::sent;
 use crate::translate::{Written, estimate_tokens, read_count, write_count, write_count_request};
 use crate::types::Dialect;
 
@@ -60,7 +61,7 @@ async fn ask(plan: &LocalPlan, call: &Call<'_>, written: Written) -> Option<u64>
         Dialect::OpenAiChat => return None,
     };
     let outgoing = outgoing(plan, call, target, written.body, false).ok()?;
-    let mut answer = BegunAnswer::from(call.handles.upstream.send(outgoing).await.ok()?);
+    let mut answer = BegunAnswer::from(sent::send(call.handles, outgoing).await.ok()?);
     if !answer.response.status.is_success() {
         return None;
     }

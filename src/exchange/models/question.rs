@@ -17,7 +17,7 @@ use crate::actors::router::{Account, ListSource, NoList, Offers};
 use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
 use crate::config::{Credential, Family};
 use crate::dialect::{ModelEntry, ModelListShape, page_query, read_models_page};
-use crate::exchange::local;
+use crate::exchange::{local, sent};
 
 /// The longest a list may take, unless `timeouts.first-byte` is less: one that takes longer would hang
 /// the start of every client.
@@ -116,7 +116,7 @@ async fn read_pages(
         };
         let outgoing = local::list(credential, &query, first_byte_timeout)
             .map_err(|error| no_list(error.to_string()))?;
-        let sent = handles.upstream.send(outgoing).await;
+        let sent = sent::send(handles, outgoing).await;
         let upstream = sent.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;
         if upstream.status != StatusCode::OK {
             return Err(refused(upstream.status));

@@ -1,0 +1,102 @@
+//! The families about the gateway's own work: what failed, what was tried again, what is open.
+
+use prometheus::{
+    IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, process_collector,
+};
+
+use super::families::register;
+
+pub(super) struct Operations {
+    pub upstream_errors: IntCounterVec,
+    pub retries: IntCounterVec,
+    pub cooldowns: IntCounterVec,
+    pub fallbacks: IntCounter,
+    pub refusals: IntCounterVec,
+    pub limited: IntCounterVec,
+    pub open_streams: IntGauge,
+    pub open_tunnels: IntGauge,
+    pub relayed_up: IntCounter,
+    pub relayed_down: IntCounter,
+    pub reloads: IntCounterVec,
+    pub configured_at: IntGauge,
+}
+
+impl Operations {
+    pub fn registered_in(registry: &Registry) -> Self {
+        let counters = |name, help, labels| {
+            register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let gauge = |name, help| register(registry, IntGauge::new(name, help));
+        let relayed = counters(
+            "ampgate_relay_bytes_total",
+            "Bytes of bodies relayed to and from the Amp server, and through tunnels.",
+            &["direction"],
+        );
+        let info = register(
+            registry,
+            IntGaugeVec::new(
+                Opts::new("ampgate_build_info", "Always 1; the label says what runs."),
+                &["version"],
+            ),
+        );
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        register_process(registry);
+        Self {
+            upstream_errors: counters(
+                "ampgate_upstream_errors_total",
+                "Attempts and answers that failed by their provider's fault.",
+                &["provider", "class"],
+            ),
+            retries: counters(
+                "ampgate_retries_total",
+                "Attempts made because the one before had failed, by who failed and how.",
+                &["provider", "class"],
+            ),
+            cooldowns: counters(
+                "ampgate_cooldowns_total",
+                "Rests of credentials, begun or made longer.",
+                &["credential", "class"],
+            ),
+            fallbacks: register(
+                registry,
+                IntCounter::new(
+                    "ampgate_amp_fallbacks_total",
+                    "Calls that Amp answered, and was paid for, because our own providers failed.",
+                ),
+            ),
+            refusals: counters(
+                "ampgate_refusals_total",
+                "Requests that the gateway refused, could not answer or had to break off.",
+                &["code"],
+            ),
+            limited: counters(
+                "ampgate_limited_total",
+                "Requests refused because a limit of their client key was reached.",
+                &["client", "limit"],
+            ),
+            open_streams: gauge("ampgate_open_streams", "Answers that are under way."),
+            open_tunnels: gauge("ampgate_open_tunnels", "WebSockets that are open."),
+            relayed_up: relayed.with_label_values(&["to_upstream"]),
+            relayed_down: relayed.with_label_values(&["to_client"]),
+            reloads: counters(
+                "ampgate_config_reloads_total",
+                "Times that the configuration was read again.",
+                &["outcome"],
+            ),
+            configured_at: gauge(
+                "ampgate_config_last_success_timestamp_seconds",
+                "When the configuration in effect was read, in seconds since 1970.",
+            ),
+        }
+    }
+}
+
+/// CPU, memory, file descriptors, threads and the start time, as the system has them.
+#[cfg(target_os = "linux")]
+fn register_process(registry: &Registry) {
+    let process = process_collector::ProcessCollector::for_self();
+    registry.register(Box::new(process)).expect("each name is registered once");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn register_process(_: &Registry) {}
