@@ -15,6 +15,7 @@ use super::stream::{DownstreamBody, Transforms};
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::UpstreamResponse;
 use crate::adapt::amp::{AmpAnswer, ToolNames};
+use crate::adapt::{AnswerAdapter, UsageHider};
 use crate::body::{AnswerRewriter, Coding, GZIP_MAGIC, GzipRepair};
 use crate::dialect::model_paths;
 use crate::drain::Drain;
@@ -54,6 +55,8 @@ pub struct ModelAnswer {
     pub after_failure: bool,
     /// An Amp client reads the answer of a provider that was not made for it.
     pub amp_client: Option<AmpClient>,
+    /// We have asked what the stream costs, and the client has not.
+    pub hides_usage: bool,
     /// `None`: the answer uses no tokens.
     pub metering: Option<Metering>,
 }
@@ -77,6 +80,7 @@ impl ModelAnswer {
             client_model: None,
             after_failure: false,
             amp_client: None,
+            hides_usage: false,
             metering: None,
         }
     }
@@ -122,7 +126,7 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         _ => None,
     };
     let can_be_adapted = !is_encoded && status.is_success() && (is_stream || kind.is_json);
-    let adapt = if can_be_adapted { amp_adapter(&mut answering, is_stream) } else { None };
+    let adapt = if can_be_adapted { adapter(&mut answering, is_stream) } else { None };
     let declared = body.length();
     // The size must be known before the head goes out, and a repaired body has another one.
     if declared.is_some_and(|length| length >= GZIP_MAGIC.len() as u64) && !is_encoded && !is_stream
@@ -260,6 +264,13 @@ fn rewriter(model: &ModelAnswer, kind: Kind) -> Option<AnswerRewriter> {
         return Some(AnswerRewriter::sse(paths, name));
     }
     kind.is_json.then(|| AnswerRewriter::json(paths, name))
+}
+
+fn adapter(answering: &mut Answering, is_stream: bool) -> Option<AnswerAdapter> {
+    if is_stream && answering.model.as_ref().is_some_and(|model| model.hides_usage) {
+        return Some(AnswerAdapter::HidesUsage(UsageHider::new()));
+    }
+    amp_adapter(answering, is_stream).map(AnswerAdapter::Amp)
 }
 
 /// What adapts an answer to Amp's client, if it is one that reads it.

@@ -341,6 +341,7 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         client_model: plan.renames.then(|| call.asked.model.clone()),
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
+        hides_usage: plan.dialect == call.dialect && call.body_asking_for_usage().is_some(),
         metering: call.metering(&plan.upstream_model),
     };
     Answering::modelled(&call.request, call.handles.drain.clone(), model)

@@ -11,12 +11,13 @@ use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
 use super::foreign::can_be_translated;
 use super::head::Head;
-use super::metering::Metering;
+use super::metering::{Metering, must_be_metered};
 use super::{amp_request, sent};
 use crate::actors::Handles;
 use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
+use crate::adapt::ask_for_usage;
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
@@ -35,6 +36,8 @@ pub(super) struct Call<'a> {
     pub asked: Asked,
     /// Looked for once, however many attempts there are.
     cleaned: OnceCell<Option<Bytes>>,
+    /// With the question what the stream costs.
+    asking_for_usage: OnceCell<Option<Bytes>>,
     /// Read once, if it has to be.
     neutral: OnceCell<Result<Request, Unreadable>>,
 }
@@ -49,9 +52,20 @@ impl<'a> Call<'a> {
         asked: Asked,
     ) -> Self {
         let (record, dialect) = (request.record.clone(), door.dialect());
-        let (cleaned, neutral) = (OnceCell::new(), OnceCell::new());
         record.performs(operation(door.call, &asked.named_in));
-        Self { handles, request, record, door, dialect, client, body, asked, cleaned, neutral }
+        Self {
+            handles,
+            request,
+            record,
+            door,
+            dialect,
+            client,
+            body,
+            asked,
+            cleaned: OnceCell::new(),
+            asking_for_usage: OnceCell::new(),
+            neutral: OnceCell::new(),
+        }
     }
 
     pub fn came_through_amp_door(&self) -> bool {
@@ -122,6 +136,17 @@ impl<'a> Call<'a> {
         self.cleaned.get_or_init(clean).clone()
     }
 
+    /// The body with the question what its stream costs, where that must be known and the client has
+    /// not asked it. For providers of our own that speak the client's dialect.
+    pub fn body_asking_for_usage(&self) -> Option<Bytes> {
+        let ask = || {
+            let can_be_asked = self.door.call == ModelCall::ChatCompletions;
+            let must_be = can_be_asked && must_be_metered(self.handles, self.client);
+            must_be.then(|| ask_for_usage(self.readable_body())).flatten()
+        };
+        self.asking_for_usage.get_or_init(ask).clone()
+    }
+
     /// What the answer must be adapted to, when an Amp client reads it.
     pub fn amp_client(&self, crosses_makers: bool) -> Option<AmpClient> {
         self.is_adapted_to_amp().then(|| AmpClient {
@@ -173,6 +198,7 @@ impl<'a> Call<'a> {
             client_model: None,
             after_failure,
             amp_client: None,
+            hides_usage: false,
             metering: self.metering(&self.asked.model),
         };
         let answering = Answering::modelled(request, handles.drain.clone(), model);

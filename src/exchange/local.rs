@@ -30,7 +30,9 @@ pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest,
         path: &path,
         body,
         // What is rewritten here must be readable here.
-        ask_for_identity: plan.renames || call.is_adapted_to_amp(),
+        ask_for_identity: plan.renames
+            || call.is_adapted_to_amp()
+            || call.body_asking_for_usage().is_some(),
         body_was_decoded,
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
@@ -147,7 +149,8 @@ fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
 
 /// The body that goes out, and whether a content coding was taken off for it.
 fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool), GatewayError> {
-    let cleaned = call.cleaned_body();
+    // No dialect needs both.
+    let cleaned = call.body_asking_for_usage().or_else(|| call.cleaned_body());
     let takes_thinking = match &call.asked.named_in {
         NamedIn::Path(gemini) => takes_thinking(&gemini.method),
         NamedIn::Body { .. } => true,

@@ -12,11 +12,12 @@ use std::rc::Rc;
 use actix_web::http::StatusCode;
 
 use super::answer::Kind;
+use crate::actors::Handles;
 use crate::body::{EncodedWatch, ValueWatch};
 use crate::config::Price;
 use crate::dialect::{USAGE_MARK, Usage, read_usage, usage_paths};
 use crate::telemetry::RequestRecord;
-use crate::types::{Dialect, TokenUsage};
+use crate::types::{ClientId, Dialect, TokenUsage};
 
 /// A copy of an encoded answer is decoded no further than this; what says its tokens stands at the end of
 /// a stream, and no answer of a model is as long.
@@ -27,6 +28,13 @@ const MAX_DECODED_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Metering {
     /// `None`: no price is configured for the model.
     pub price: Option<Price>,
+}
+
+/// Whether the tokens of a client's calls have to be known, because it may have so many and no more.
+pub(super) fn must_be_metered(handles: &Handles, client: Option<&ClientId>) -> bool {
+    let clients = &handles.settings.clients;
+    let client = client.and_then(|id| clients.iter().find(|known| known.id == *id));
+    client.is_some_and(|client| client.rules.limits.count_usage())
 }
 
 /// Watches one answer.

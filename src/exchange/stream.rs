@@ -17,7 +17,7 @@ use super::ahead::Ahead;
 use super::metering::Meter;
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::{BodyBroke, UpstreamBody};
-use crate::adapt::amp::AmpAnswer;
+use crate::adapt::AnswerAdapter;
 use crate::body::{AnswerRewriter, GzipRepair, SseTail};
 use crate::dialect::has_token;
 use crate::drain::Drain;
@@ -47,7 +47,7 @@ pub(super) struct Transforms {
     pub meter: Option<Meter>,
     pub translate: Option<StreamTranslator>,
     pub rewrite: Option<AnswerRewriter>,
-    pub adapt: Option<AmpAnswer>,
+    pub adapt: Option<AnswerAdapter>,
 }
 
 /// A body that is streamed as it comes, and that ends as well as it can when its upstream does not.

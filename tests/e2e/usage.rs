@@ -326,3 +326,64 @@ async fn tokens_cost_what_the_price_table_says() {
         assert_eq!(is_told, expected.is_some(), "{why}");
     }
 }
+
+/// Alice has a limit on tokens, Bob has none.
+async fn gateway_with_a_limit(provider: &Provider, models: &str) -> TestGateway {
+    TestGateway::start(&format!(
+        "api-keys:\n  - {{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 1000000 }} }}\n  - {{ name: bob, key: client-key-2 }}\n\
+         ampcode: {{ upstream-url: '' }}\n\
+         openai-compatibility: [{{ name: compatible, base-url: '{}/v1', api-key-entries: [{{ api-key: key }}], {models} }}]\n",
+        provider.origin()
+    ))
+    .await
+}
+
+#[actix_web::test]
+async fn a_chat_stream_is_asked_what_it_costs_where_a_limit_counts_and_its_client_does_not_notice()
+{
+    let asked = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}],\"usage\":null}\n\n\
+                 data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\n\
+                 data: [DONE]\n\n";
+    let unasked = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\n";
+    for models in ["models: [{ name: m }]", "models: [{ name: its-own, alias: m }]"] {
+        let provider = Provider::saying([Scripted::stream(asked)]).await;
+        let gateway = gateway_with_a_limit(&provider, models).await;
+
+        let response = ask(&gateway, CHAT).await;
+
+        assert_eq!(response.text(), unasked, "{models}");
+        let sent: serde_json::Value = serde_json::from_slice(&provider.requests()[0].body).unwrap();
+        assert_eq!(sent["stream_options"], json!({ "include_usage": true }), "{models}");
+        assert_eq!(sent["messages"], json!([{ "role": "user", "content": "hi" }]), "{models}");
+        let counts = [("input", 7.0), ("output", 2.0)];
+        assert_eq!(tokens(&metrics_after(&gateway, 1).await, &[]), expected(&counts), "{models}");
+    }
+}
+
+#[actix_web::test]
+async fn a_chat_stream_that_asks_itself_or_whose_client_has_no_limit_is_not_touched() {
+    let asks = ASKED.replace(
+        "\"stream\":true",
+        "\"stream\" : true,\"stream_options\":{\"include_usage\":true}",
+    );
+    let not_streamed = ASKED.replace("\"stream\":true,", "");
+    let answer = fixture("openai-chat/c02-text.stream.sse");
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("client-key-1", asks.as_str(),         "it asks itself"),
+        ("client-key-1", not_streamed.as_str(), "whole answers say it"),
+        ("client-key-2", ASKED,                 "no limit"),
+    ];
+    for (key, body, why) in cases {
+        let provider = Provider::saying([Scripted::stream(answer.clone())]).await;
+        let gateway = gateway_with_a_limit(&provider, "models: [{ name: m }]").await;
+        let bearer = format!("Bearer {key}");
+        let fields = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+
+        let response = gateway.bare_request("POST", CHAT, &fields, body).await;
+
+        assert_eq!(response.body, answer, "{why}");
+        assert_eq!(provider.requests()[0].body, body.as_bytes(), "{why}");
+        assert_eq!(tokens(&metrics_after(&gateway, 1).await, &[]), expected(C02), "{why}");
+    }
+}

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Translation, tell_what_was_dropped};
 use crate::actors::upstream::{BodyBroke, UpstreamFailure, UpstreamResponse};
+use crate::adapt::AnswerAdapter;
 use crate::adapt::amp::AmpAnswer;
 use crate::body::{GZIP_MAGIC, GzipRepair, decode_request};
 use crate::dialect::{Verdict, error_body, judge};
@@ -145,7 +146,7 @@ fn stream(
     downstream.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let BegunAnswer { response: UpstreamResponse { status, fields, body }, ahead } = answer;
     let meter = answering.meter(translation.upstream, status, Kind::of(&fields));
-    let adapt = amp_adapter(&mut answering, true);
+    let adapt = amp_adapter(&mut answering, true).map(AnswerAdapter::Amp);
     let Translation { upstream, client, names, envelope, .. } = translation;
     let translate = StreamTranslator::new(upstream, client, names, envelope);
     // A stream's first event must not be held back.

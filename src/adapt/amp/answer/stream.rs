@@ -10,6 +10,7 @@ use memchr::{memchr2, memmem};
 
 use super::blocks::note_needs;
 use crate::adapt::amp::{ToolNames, has_text};
+use crate::adapt::events::only_data;
 use crate::body::{Edits, JsonPart};
 
 const WANTED: &str = "content_block_start";
@@ -137,23 +138,4 @@ fn needs_of_event(event: &[u8], tool_names: &ToolNames) -> Option<Edits> {
     let mut edits = Edits::default();
     note_needs(&mut edits, &json, data.get("content_block")?, tool_names);
     Some(edits)
-}
-
-/// The event with white space in place of everything that is not its data: JSON in which every
-/// value stands where it stands in the event, even when it comes in several lines. A line end stays
-/// one, since inside a string it is a fault, for us as for the client.
-fn only_data(event: &[u8]) -> Vec<u8> {
-    let mut json = vec![b' '; event.len()];
-    let mut line_at = 0;
-    for line in event.split(|byte| matches!(byte, b'\r' | b'\n')) {
-        let line_end = line_at + line.len();
-        if let Some(data) = line.strip_prefix(b"data:") {
-            json[line_end - data.len()..line_end].copy_from_slice(data);
-        }
-        if let Some(end) = json.get_mut(line_end) {
-            *end = b'\n';
-        }
-        line_at = line_end + 1;
-    }
-    json
 }
