@@ -24,7 +24,7 @@ pub struct RecentFailure {
     pub outcome: &'static str,
 }
 
-/// The newest [`KEPT`] of them.
+/// The newest of them, so many as a page shows.
 #[derive(Debug, Default)]
 pub struct RecentFailures(Mutex<VecDeque<RecentFailure>>);
 

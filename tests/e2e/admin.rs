@@ -355,6 +355,26 @@ async fn from_the_network_a_reset_needs_a_key_to_be_configured() {
     assert!(!closed.log().contains("open to whoever"), "{}", closed.log());
 }
 
+#[actix_web::test]
+async fn a_new_admin_key_holds_from_the_reload_on() {
+    let yaml = |key: &str| format!("api-keys: [client-key-1]\nadmin: {{ host: 0.0.0.0{key} }}\n");
+    let mut gateway = GatewayProcess::start(&yaml(", key: admin-key-1"));
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], gateway.admin().port()));
+    let status = async |key: &str| {
+        let fields = [("authorization", key)];
+        Client::connect(address).await.ask("GET", "/metrics", &fields, b"").await.status
+    };
+    assert_eq!(status("Bearer admin-key-1").await, 200);
+
+    let said = gateway.reload(&yaml(", key: admin-key-2"));
+
+    assert!(!said.contains("restart"), "{said}");
+    assert_eq!(status("Bearer admin-key-1").await, 401);
+    assert_eq!(status("Bearer admin-key-2").await, 200);
+    let said = gateway.reload(&yaml(""));
+    assert!(said.contains("set `admin.key`"), "to take it away is said: {said}");
+}
+
 /// The next event of a stream, as JSON.
 async fn next_status(client: &mut Client) -> serde_json::Value {
     loop {
