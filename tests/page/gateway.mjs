@@ -124,7 +124,7 @@ export async function call(gateway, client, door, model, wish = {}, stream = fal
             stream,
             messages: [{ role: "user", content: JSON.stringify(wish) }],
         }),
-        signal: AbortSignal.timeout(CALL_MS),
+        signal: wish.hold ? undefined : AbortSignal.timeout(CALL_MS),
     });
     await answer.arrayBuffer();
     return answer.status;
