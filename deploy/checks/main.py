@@ -7,6 +7,7 @@ import compose  # noqa: F401  each registers its statements
 import kubernetes  # noqa: F401
 import monitoring  # noqa: F401
 import page  # noqa: F401
+import start  # noqa: F401
 import systemd  # noqa: F401
 from support import STATEMENTS, Refuted
 
