@@ -4,6 +4,7 @@
 //! | --------------------------------- | -------------- | ------------------------------------------ |
 //! | [`secrets::SecretActor`]          | one            | where the Amp server's key comes from      |
 //! | behind [`router::ProviderRouter`] | one            | what is known of each credential           |
+//! | behind [`state::SharedState`]     | one            | connections to the server replicas share   |
 //! | [`upstream::UpstreamActor`]       | one per worker | connections to upstreams, and their limits |
 //!
 //! Actors decide and own; they do not pump bytes, and no body waits in a mailbox. Asking goes one
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod local;
 pub mod router;
 pub mod secrets;
+pub mod state;
 pub mod upstream;
 mod worker;
 

@@ -33,6 +33,7 @@ mod secret;
 mod server;
 mod settings;
 mod shapes;
+mod state;
 mod tls;
 mod units;
 
@@ -49,6 +50,7 @@ pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
 pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
+pub use state::{RedisServer, SharedStateSettings};
 pub use tls::{Tls, TlsFiles};
 
 use places::Places;

@@ -7,6 +7,8 @@
 mod families;
 mod names;
 mod recent;
+mod shared_state;
+mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +17,11 @@ use prometheus::Registry;
 use prometheus::proto::MetricFamily;
 
 pub use recent::{RecentFailure, RecentFailures};
+pub use tally::Tally;
 
 use self::families::Families;
 use self::names::BoundedNames;
+use self::shared_state::SharedStateFamilies;
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
 
 /// What is known of a request that has ended, however it ended.
@@ -55,6 +59,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     families: Families,
+    shared_state: SharedStateFamilies,
     models: BoundedNames,
     failures: RecentFailures,
 }
@@ -76,8 +81,9 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let families = Families::registered_in(&registry);
+        let shared_state = SharedStateFamilies::registered_in(&registry);
         let (models, failures) = (BoundedNames::default(), RecentFailures::default());
-        Self(Arc::new(Inner { registry, families, models, failures }))
+        Self(Arc::new(Inner { registry, families, shared_state, models, failures }))
     }
 
     /// Everything that has been counted, as it is now.
@@ -109,6 +115,21 @@ impl Metrics {
     /// Counts a call that Amp answers, and is paid for, because our own providers failed.
     pub fn fell_back_after_failure(&self) {
         self.0.families.fallbacks.inc();
+    }
+
+    /// Says whether this replica shares its state with others now.
+    pub fn state_is_up(&self, is_up: bool) {
+        self.0.shared_state.up.with_label_values::<&str>(&[]).set(i64::from(is_up));
+    }
+
+    /// Says that no state is to be shared.
+    pub fn state_is_off(&self) {
+        self.0.shared_state.up.reset();
+    }
+
+    /// Counts what could not be done at the server of the shared state.
+    pub fn state_failed(&self, operation: &'static str) {
+        self.0.shared_state.errors.with_label_values(&[operation]).inc();
     }
 
     /// How many such calls there were.

@@ -9,6 +9,7 @@ use crate::actors::House;
 use crate::actors::clock::Clock;
 use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
+use crate::actors::state::{SharedState, StatePlan};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
 use crate::config::{Amp, Client, Fallback, Listen, Settings};
 use crate::drain::Drain;
@@ -22,6 +23,7 @@ pub(super) struct Plans {
     pub router: RouterSettings,
     pub secrets: KeySources,
     pub upstream: Arc<UpstreamPolicy>,
+    pub state: Option<StatePlan>,
     pub certificate: Option<ClientCertificate>,
 }
 
@@ -46,7 +48,10 @@ impl Plans {
             Some(limits) if limits.limit() == limit => limits.clone(),
             _ => ConnectionLimits::new(limit),
         };
+        let state = settings.state.clone();
+        let state = state.map(|settings| StatePlan { settings, tls: tls.clone() });
         Ok(Self {
+            state,
             keyring: Arc::new(keyring),
             router: router_settings(&settings),
             secrets: key_sources(settings.amp.as_ref(), amp_api_key),
@@ -58,19 +63,24 @@ impl Plans {
 
     /// The house for these plans, its actors started on the current arbiter.
     pub fn open(&self, drain: Drain) -> House {
+        let metrics = Metrics::default();
+        let state = SharedState::start(self.state.clone(), metrics.clone(), Clock::system());
+        let router = ProviderRouter::start(self.router.clone(), Clock::system());
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
-            router: ProviderRouter::start(self.router.clone(), Clock::system()),
+            router: router.sharing_through(state.clone()),
             upstream: self.upstream.clone(),
             drain,
-            metrics: Metrics::default(),
+            metrics,
+            state,
         }
     }
 
     /// The house that follows `before`. What is known of credentials goes on in the same actor.
     pub async fn rebuild(&self, before: &House) -> House {
+        before.state.reconfigure(self.state.clone());
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),

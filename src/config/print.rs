@@ -8,6 +8,7 @@ use super::credential::{Credential, Family, LongContext};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
+use super::state::SharedStateSettings;
 use super::units::print_size;
 
 const STARS: &str = "*****";
@@ -90,11 +91,22 @@ impl Settings {
             page.text("host", &self.admin.host);
             page.value("port", self.admin.port);
         });
+        page.section("state", |page| match &self.state {
+            None => page.text("url", ""),
+            Some(state) => print_shared_state(page, state),
+        });
         page.section("log", |page| {
             page.value("format", word(&LOG_FORMATS, self.log.format));
             page.value("level", word(&LOG_LEVELS, self.log.level));
         });
     }
+}
+
+fn print_shared_state(page: &mut Page, state: &SharedStateSettings) {
+    page.text("url", &state.server.to_string());
+    page.text("prefix", &state.prefix);
+    page.duration("timeout", state.timeout);
+    page.text("replica", &state.replica);
 }
 
 fn print_amp_server(page: &mut Page, amp: &Amp) {

@@ -190,7 +190,10 @@ impl Families {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+pub(super) fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    made: prometheus::Result<C>,
+) -> C {
     let family = made.expect("names, labels and buckets are constants that a test registers");
     registry.register(Box::new(family.clone())).expect("each name is registered once");
     family
