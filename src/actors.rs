@@ -11,6 +11,7 @@
 //! way, from the handler to the actor; what is read often is read from a snapshot without a hop.
 
 pub mod clock;
+pub mod limits;
 pub mod local;
 pub mod router;
 pub mod secrets;

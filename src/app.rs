@@ -22,6 +22,7 @@ use self::house::{Plans, generated_client, key_for_nobody};
 use self::listen::listen;
 use self::reload::Live;
 use self::serving::{Reception, serve};
+use crate::actors::clock::WallClock;
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
@@ -58,6 +59,8 @@ pub struct Launch {
     pub workers: usize,
     /// `None`: the settings stay as they are.
     pub reload: Option<Reload>,
+    /// By which days and months are counted; the system's.
+    pub wall_clock: WallClock,
 }
 
 /// A gateway that listens.
@@ -75,15 +78,17 @@ impl Gateway {
     /// Starts the actors and listens. Requests are answered from here on.
     #[expect(clippy::unused_async, reason = "only an actix system can run it: actors start here")]
     pub async fn start(launch: Launch) -> Result<Self, StartError> {
-        let Launch { mut settings, amp_api_key, workers, reload } = launch;
+        let Launch { mut settings, amp_api_key, workers, reload, wall_clock } = launch;
         let generated_key =
             settings.clients.is_empty().then(|| key_for_nobody(&settings.listen)).transpose()?;
-        let generated = generated_key.as_deref().map(generated_client);
+        let generated =
+            generated_key.as_deref().map(|key| generated_client(key, settings.client_limits));
         settings.clients.extend(generated.clone());
         let drain = Drain::default();
         let plans = Plans::new(settings, amp_api_key, None)?;
         let settings = plans.settings.clone();
-        let (houses, present) = tokio::sync::watch::channel(Arc::new(plans.open(drain.clone())));
+        let (houses, present) =
+            tokio::sync::watch::channel(Arc::new(plans.open(drain.clone(), wall_clock)));
         let reception = Reception::new(settings.timeouts.client_head, plans.certificate)?;
         let (receptions, present_reception) = tokio::sync::watch::channel(Arc::new(reception));
 

@@ -11,6 +11,7 @@
 mod aliases;
 mod amp;
 mod base_url;
+mod client_rules;
 mod clients;
 mod compatible;
 mod credential;
@@ -41,6 +42,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use amp::{Amp, Fallback};
+pub use client_rules::{ClientLimits, ClientRules};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
 pub use mapping::{MappingFrom, ModelMapping};

@@ -18,6 +18,7 @@ pub mod error;
 pub mod exchange;
 pub mod guard;
 pub mod headers;
+pub mod limits;
 pub mod metrics;
 pub mod routes;
 pub mod telemetry;

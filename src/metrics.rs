@@ -22,7 +22,7 @@ pub use tally::Tally;
 use self::families::Families;
 use self::names::BoundedNames;
 use self::shared_state::SharedStateFamilies;
-use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
+use crate::types::{ClientId, CredentialId, Limit, ModelName, ProviderName, Route, TokenUsage};
 
 /// What is known of a request that has ended, however it ended.
 #[derive(Clone, Copy, Debug)]
@@ -136,5 +136,10 @@ impl Metrics {
     #[must_use]
     pub fn fallbacks_after_failure(&self) -> u64 {
         self.0.families.fallbacks.get()
+    }
+
+    /// Counts a request that a limit of its client left no room for.
+    pub fn limited(&self, client: &ClientId, limit: Limit) {
+        self.0.families.limited.with_label_values(&[client.as_str(), limit.as_str()]).inc();
     }
 }

@@ -3,6 +3,7 @@
 //! A value is parsed once, at the border; inside the gateway nothing is a bare string that has
 //! rules. Secrets print as stars.
 
+mod limit;
 mod model;
 mod origin;
 mod pattern;
@@ -11,10 +12,11 @@ mod secret;
 mod thinking;
 mod usage;
 
+pub use limit::{Filling, Limit, LimitReached, Usd};
 pub use model::{CredentialId, Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};
 pub use pattern::ModelPattern;
-pub use route::Route;
+pub use route::{Route, Way, Ways};
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};
 pub use thinking::{Thinking, ThinkingLevel};
 pub use usage::TokenUsage;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ampgate::config::{
-    ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources, Strategy,
-    WarningKind, load,
+    ClientLimits, ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources,
+    Strategy, WarningKind, load,
 };
+use ampgate::types::Usd;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new("tests/fixtures/config").join(name)
@@ -167,6 +168,16 @@ fn one_wrong_value_gives_one_message() {
         ("api-keys: [k, other, k]", "api-keys[2] is the same key as api-keys[0]"),
         ("api-keys: [k, {name: client-1, key: o}]", "api-keys[1] has the name `client-1`, as api-keys[0] has"),
         ("api-keys: [{name: a, key: k, kye-file: x}]", "api-keys[0].kye-file is not a key ampgate knows; did you mean `key-file`?"),
+        ("api-keys: [{key: k, limits: 5}]", "api-keys[0].limits must be a map with keys, not a number"),
+        ("api-keys: [{key: k, limits: {requests-per-minute: -1}}]", "api-keys[0].limits.requests-per-minute must be a whole number from 0 to 1000000"),
+        ("api-keys: [{key: k, limits: {requests: 1}}]", "api-keys[0].limits.requests is not a key ampgate knows; did you mean `requests-per-minute`?"),
+        ("api-keys: [{key: k, limits: {tokens-per-day: 2.5}}]", "api-keys[0].limits.tokens-per-day must be a whole number from 0 to 1000000000000000"),
+        ("client-limits: {money-per-month: -1}", "client-limits.money-per-month must be an amount of US dollars, such as 50 or 12.5"),
+        ("client-limits: {money-per-month: much}", "client-limits.money-per-month must be an amount of US dollars, such as 50 or 12.5"),
+        ("api-keys: [{key: k, models: claude-*}]", "api-keys[0].models must be a list, not a text"),
+        ("api-keys: [{key: k, models: []}]", "api-keys[0].models allows nothing; leave it out to allow every model"),
+        ("api-keys: [{key: k, routes: []}]", "api-keys[0].routes allows nothing; leave it out to allow every route"),
+        ("api-keys: [{key: k, routes: [local, amps]}]", "api-keys[0].routes[1] is `amps`; it must be one of local, mapped, amp, relay"),
         ("cors: 5", "cors must be a map with keys, not a number"),
         ("port: 99999", "port must be a whole number from 0 to 65535"),
         ("host: 127.0.0.1:8317", "host is no host name or address; the port has a key of its own"),
@@ -317,6 +328,67 @@ fn one_alias_may_stand_for_several_models() {
 }
 
 /// A change in any of them makes another configuration, so that a watch needs them all.
+#[test]
+fn a_limit_that_a_client_does_not_set_is_that_of_all_clients() {
+    let text = "client-limits: { requests-per-minute: 60, money-per-month: 12.5 }\n\
+                api-keys:\n\
+                - plain\n\
+                - { name: more, key: k1, limits: { tokens-per-day: 1000 } }\n\
+                - { name: other, key: k2, limits: { requests-per-minute: 5, money-per-month: '0.1' } }\n\
+                - { name: free, key: k3, limits: { requests-per-minute: 0, money-per-month: 0 } }\n";
+
+    let settings = load_text(text, &[("AMPGATE__CLIENT_LIMITS__CONCURRENT_REQUESTS", "8")]);
+    let settings = settings.unwrap().settings;
+
+    let dollars = |amount| Some(Usd::from_dollars(amount));
+    #[rustfmt::skip] // columns are easier to proofread
+    let expected = [
+        // client,    per minute, at once, tokens,      money
+        ("client-1", Some(60),   Some(8), None,        dollars(12.5)),
+        ("more",     Some(60),   Some(8), Some(1000),  dollars(12.5)),
+        ("other",    Some(5),    Some(8), None,        dollars(0.1)),
+        ("free",     None,       Some(8), None,        None),
+    ];
+    for (
+        client,
+        (name, requests_per_minute, concurrent_requests, tokens_per_day, money_per_month),
+    ) in settings.clients.iter().zip(expected)
+    {
+        assert_eq!(client.id.as_str(), name);
+        let expected = ClientLimits {
+            requests_per_minute,
+            concurrent_requests,
+            tokens_per_day,
+            money_per_month,
+        };
+        assert_eq!(client.rules.limits, expected, "{name}");
+    }
+}
+
+#[test]
+fn what_clients_are_kept_to_is_printed_and_loads_again() {
+    let text = "client-limits: { requests-per-minute: 60 }\n\
+                api-keys:\n\
+                - { name: a, key: k, limits: { money-per-month: 0.25 }, models: ['claude-*'], routes: [relay, local] }\n\
+                - { name: b, key: l, limits: { requests-per-minute: 0 } }\n";
+    let settings = load_text(text, &[]).unwrap().settings;
+    let printed = settings.to_yaml();
+    for line in
+        ["money-per-month: 0.25", "models: [\"claude-*\"]", "routes: [\"local\", \"relay\"]"]
+    {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
+
+    let filled = printed.replacen("*****", "one", 1).replacen("*****", "two", 1);
+    let again = load_text(&filled, &[]).unwrap().settings;
+
+    assert_eq!(again.client_limits, settings.client_limits);
+    for (again, first) in again.clients.iter().zip(&settings.clients) {
+        assert_eq!(again.rules.limits, first.rules.limits);
+        assert_eq!(again.rules.routes, first.rules.routes);
+    }
+}
+
 #[test]
 fn all_files_that_a_configuration_is_made_of_are_known() {
     let key = fixture("key.txt");

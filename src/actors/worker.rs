@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::limits::Limits;
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
 use super::state::SharedState;
@@ -22,6 +23,7 @@ pub struct House {
     pub keyring: Arc<Keyring>,
     pub secrets: Secrets,
     pub router: ProviderRouter,
+    pub limits: Limits,
     pub upstream: Arc<UpstreamPolicy>,
     pub drain: Drain,
     pub metrics: Metrics,
@@ -36,6 +38,7 @@ pub struct Handles {
     pub keyring: Arc<Keyring>,
     pub secrets: Secrets,
     pub router: ProviderRouter,
+    pub limits: Limits,
     pub upstream: Upstream,
     pub drain: Drain,
     pub metrics: Metrics,
@@ -45,10 +48,10 @@ pub struct Handles {
 impl Handles {
     /// With connections of their own: those of before close with the last request that uses them.
     fn new(house: &House) -> Self {
-        let House { settings, keyring, secrets, router, upstream, drain, metrics, state } =
+        let House { settings, keyring, secrets, router, limits, upstream, drain, metrics, state } =
             house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
-        Self { settings, keyring, secrets, router, upstream, drain, metrics, state }
+        Self { settings, keyring, secrets, router, limits, upstream, drain, metrics, state }
     }
 }
 
@@ -95,7 +98,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::clock::Clock;
+    use crate::actors::clock::{Clock, WallClock};
     use crate::actors::router::{Fallbacks, RouterSettings, Rules};
     use crate::actors::secrets::KeySources;
     use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamTls};
@@ -126,6 +129,7 @@ mod tests {
             keyring: Arc::new(Keyring::new(Vec::new())),
             secrets: Secrets::start(KeySources::default(), clock),
             router: ProviderRouter::start(router, Clock::system()),
+            limits: Limits::new(&[], WallClock::system(), Metrics::default()),
             upstream: policy(),
             drain: Drain::default(),
             metrics: Metrics::default(),

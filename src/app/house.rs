@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::StartError;
 use super::certificate::{ClientCertificate, certified_key};
 use crate::actors::House;
-use crate::actors::clock::Clock;
+use crate::actors::clock::{Clock, WallClock};
+use crate::actors::limits::Limits;
 use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
 use crate::actors::state::{SharedState, StatePlan};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
-use crate::config::{Amp, Client, Fallback, Listen, Settings};
+use crate::config::{Amp, Client, ClientLimits, ClientRules, Fallback, Listen, Settings};
 use crate::drain::Drain;
 use crate::metrics::Metrics;
 use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
@@ -62,15 +63,17 @@ impl Plans {
     }
 
     /// The house for these plans, its actors started on the current arbiter.
-    pub fn open(&self, drain: Drain) -> House {
+    pub fn open(&self, drain: Drain, wall_clock: WallClock) -> House {
         let metrics = Metrics::default();
         let state = SharedState::start(self.state.clone(), metrics.clone(), Clock::system());
+        let limits = Limits::new(&self.settings.clients, wall_clock, metrics.clone());
         let router = ProviderRouter::start(self.router.clone(), Clock::system());
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
             router: router.sharing_through(state.clone()),
+            limits,
             upstream: self.upstream.clone(),
             drain,
             metrics,
@@ -78,7 +81,8 @@ impl Plans {
         }
     }
 
-    /// The house that follows `before`. What is known of credentials goes on in the same actor.
+    /// The house that follows `before`. What is known of credentials goes on in the same actor, and what
+    /// clients have used still counts.
     pub async fn rebuild(&self, before: &House) -> House {
         before.state.reconfigure(self.state.clone());
         House {
@@ -86,6 +90,7 @@ impl Plans {
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
             router: before.router.reconfigured(self.router.clone()).await,
+            limits: before.limits.reconfigured(&self.settings.clients),
             upstream: self.upstream.clone(),
             ..before.clone()
         }
@@ -106,9 +111,10 @@ pub(super) fn key_for_nobody(listen: &Listen) -> Result<String, StartError> {
 }
 
 /// The client who shows the key that was made up.
-pub(super) fn generated_client(key: &str) -> Client {
+pub(super) fn generated_client(key: &str, limits: ClientLimits) -> Client {
     let key = ClientKey::parse(key).expect("the key just made is not empty");
-    Client { id: ClientId::new("generated"), key }
+    let rules = ClientRules { limits, ..ClientRules::default() };
+    Client { id: ClientId::new("generated"), key, rules }
 }
 
 fn key_sources(amp: Option<&Amp>, environment: Option<ApiKey>) -> KeySources {

@@ -138,7 +138,11 @@ async fn reload_once(
         .map_err(|error| error.problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     if settings.clients.is_empty() {
         match &live.generated {
-            Some(client) => settings.clients.push(client.clone()),
+            Some(client) => {
+                let mut client = client.clone();
+                client.rules.limits = settings.client_limits;
+                settings.clients.push(client);
+            }
             // A key made up now would be shown to nobody.
             None => {
                 return Err(vec![format!(

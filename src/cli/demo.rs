@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::serve::{start_logging, stop_signals, workers};
 use super::{Failure, say};
+use crate::actors::clock::WallClock;
 use crate::app::{Gateway, Launch};
 use crate::config::{Overrides, Sources, load_text};
 use crate::demo::{DemoOptions, DemoUpstream};
@@ -64,6 +65,7 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
             amp_api_key: None,
             workers: workers(),
             reload: None,
+            wall_clock: WallClock::system(),
         };
         let gateway = Gateway::start(launch).await.map_err(|error| error.to_string())?;
         let address = gateway.addresses().first().copied();

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Failure, say};
+use crate::actors::clock::WallClock;
 use crate::app::{Gateway, Launch, Reload, WatchedConfig, amp_api_key};
 use crate::config::{Log, LogFormat, LogLevel, Sources};
 use crate::telemetry::{self, LogControl, LogStyle};
@@ -24,6 +25,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
             settings: loaded.settings,
             amp_api_key: amp_api_key(sources),
             workers: workers(),
+            wall_clock: WallClock::system(),
             reload: Some(Reload {
                 config,
                 asked: signals(&[SignalKind::hangup()])?,

@@ -2,6 +2,7 @@
 
 use crate::types::{ClientId, ClientKey};
 
+use super::client_rules::{ClientLimits, ClientRules};
 use super::raw::RawClient;
 use super::reader::Reader;
 use super::secret::RawSecret;
@@ -13,6 +14,7 @@ pub struct Client {
     /// Default `client-1`, `client-2` and so on, by position. At most 64 characters.
     pub id: ClientId,
     pub key: ClientKey,
+    pub rules: ClientRules,
 }
 
 /// Long enough for an e-mail address, short enough for a column of a log.
@@ -21,11 +23,12 @@ const LONGEST_NAME: usize = 64;
 const PUBLISHED_KEY: &str = "your-api-key";
 
 impl Reader<'_> {
-    pub fn clients(&mut self, list: List<Section<RawClient>>) -> Vec<Client> {
+    /// The clients; `limits` are of those that have none of their own.
+    pub fn clients(&mut self, list: List<Section<RawClient>>, limits: ClientLimits) -> Vec<Client> {
         let mut clients: Vec<(usize, Client)> = Vec::new();
         for (index, entry) in self.items("api-keys", list).into_iter().enumerate() {
             let path = format!("api-keys[{index}]");
-            let Some(client) = self.client(&path, index + 1, entry) else { continue };
+            let Some(client) = self.client(&path, index + 1, entry, limits) else { continue };
             if let Some((first, _)) = clients.iter().find(|(_, known)| known.key == client.key) {
                 self.problem(&path, format!("is the same key as api-keys[{first}]"));
             } else if let Some((first, _)) = clients.iter().find(|(_, known)| known.id == client.id)
@@ -39,19 +42,27 @@ impl Reader<'_> {
         clients.into_iter().map(|(_, client)| client).collect()
     }
 
-    fn client(&mut self, path: &str, number: usize, entry: Section<RawClient>) -> Option<Client> {
-        let (name, key_path, key) = match entry {
+    fn client(
+        &mut self,
+        path: &str,
+        number: usize,
+        entry: Section<RawClient>,
+        limits: ClientLimits,
+    ) -> Option<Client> {
+        let (name, key_path, key, rules) = match entry {
             Section::Map(raw) => {
                 let key_path = format!("{path}.key");
                 let secret =
                     RawSecret { text: &raw.key, file: &raw.key_file, variable: &raw.key_env };
                 let key = self.secret(&key_path, &secret).ok()?;
-                (self.client_name(&format!("{path}.name"), &raw.name), key_path, key)
+                let name = self.client_name(&format!("{path}.name"), &raw.name);
+                (name, key_path, key, self.client_rules(path, raw, limits))
             }
             Section::Other(text) => {
                 let none = Scalar::Absent;
                 let secret = RawSecret { text: &text, file: &none, variable: &none };
-                (None, path.to_owned(), self.secret(path, &secret).ok()?)
+                let rules = ClientRules { limits, ..ClientRules::default() };
+                (None, path.to_owned(), self.secret(path, &secret).ok()?, rules)
             }
         };
         let Some(key) = key else {
@@ -63,7 +74,17 @@ impl Reader<'_> {
         }
         let id = ClientId::new(&name.unwrap_or_else(|| format!("client-{number}")));
         let key = ClientKey::parse(&key).ok()?;
-        Some(Client { id, key })
+        Some(Client { id, key, rules })
+    }
+
+    fn client_rules(&mut self, path: &str, raw: RawClient, others: ClientLimits) -> ClientRules {
+        let limits_path = format!("{path}.limits");
+        let limits = self.section(&limits_path, raw.limits);
+        ClientRules {
+            limits: self.client_limits(&limits_path, &limits, others),
+            models: self.allowed_models(&format!("{path}.models"), raw.models),
+            routes: self.allowed_routes(&format!("{path}.routes"), raw.routes),
+        }
     }
 
     fn client_name(&mut self, path: &str, scalar: &Scalar) -> Option<String> {

@@ -4,12 +4,14 @@ use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use super::amp::{Amp, FALLBACKS};
+use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
 use super::state::SharedStateSettings;
 use super::units::print_size;
+use crate::types::Way;
 
 const STARS: &str = "*****";
 
@@ -24,7 +26,9 @@ impl Settings {
         page.list("api-keys", &self.clients, |page, client| {
             page.text("name", client.id.as_str());
             page.text("key", STARS);
+            print_rules(page, &client.rules);
         });
+        page.section("client-limits", |page| print_limits(page, &self.client_limits));
         page.section("ampcode", |page| self.print_amp(page));
         for (name, family) in [
             ("claude-api-key", Family::Claude),
@@ -107,6 +111,24 @@ fn print_shared_state(page: &mut Page, state: &SharedStateSettings) {
     page.text("prefix", &state.prefix);
     page.duration("timeout", state.timeout);
     page.text("replica", &state.replica);
+}
+
+fn print_rules(page: &mut Page, rules: &ClientRules) {
+    page.section("limits", |page| print_limits(page, &rules.limits));
+    if rules.models.is_empty() {
+        page.texts("models", &["*"]);
+    } else {
+        page.texts("models", &rules.models);
+    }
+    let routes: Vec<_> = rules.routes.iter().map(Way::as_str).collect();
+    page.texts("routes", &routes);
+}
+
+fn print_limits(page: &mut Page, limits: &ClientLimits) {
+    page.value("requests-per-minute", limits.requests_per_minute.unwrap_or_default());
+    page.value("concurrent-requests", limits.concurrent_requests.unwrap_or_default());
+    page.value("tokens-per-day", limits.tokens_per_day.unwrap_or_default());
+    page.value("money-per-month", limits.money_per_month.unwrap_or_default());
 }
 
 fn print_amp_server(page: &mut Page, amp: &Amp) {

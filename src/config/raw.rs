@@ -18,6 +18,7 @@ pub struct RawSettings {
     pub host: Scalar,
     pub port: Scalar,
     pub api_keys: List<Section<RawClient>>,
+    pub client_limits: Section<RawClientLimits>,
     pub ampcode: Section<RawAmp>,
     pub claude_api_key: List<Section<RawCredential>>,
     pub openai_api_key: List<Section<RawCredential>>,
@@ -49,6 +50,18 @@ pub struct RawClient {
     pub key: Scalar,
     pub key_file: Scalar,
     pub key_env: Scalar,
+    pub limits: Section<RawClientLimits>,
+    pub models: List<Scalar>,
+    pub routes: List<Scalar>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawClientLimits {
+    pub requests_per_minute: Scalar,
+    pub concurrent_requests: Scalar,
+    pub tokens_per_day: Scalar,
+    pub money_per_month: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::amp::Amp;
+use super::client_rules::ClientLimits;
 use super::clients::Client;
 use super::credential::{self, Credential};
 use super::mapping::ModelMapping;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub listen: Listen,
     /// May be empty: whether that is safe depends on the address, and is decided at the start.
     pub clients: Vec<Client>,
+    /// Of clients without limits of their own; those in `clients` have them already.
+    pub client_limits: ClientLimits,
     /// `None`: no Amp server at all.
     pub amp: Option<Amp>,
     /// In the order of the file, family by family.
@@ -57,7 +60,10 @@ impl Reader<'_> {
         let listen = self.listen(&raw.host, &raw.port);
         let proxy_url = self.proxy_url("proxy-url", &raw.proxy_url);
         self.egress = self.egress_rules(proxy_url.clone());
-        let clients = self.clients(std::mem::take(&mut raw.api_keys));
+        let client_limits = self.section("client-limits", std::mem::take(&mut raw.client_limits));
+        let client_limits =
+            self.client_limits("client-limits", &client_limits, ClientLimits::default());
+        let clients = self.clients(std::mem::take(&mut raw.api_keys), client_limits);
         let mut amp = self.section("ampcode", std::mem::take(&mut raw.ampcode));
         let model_mappings = self.mappings(std::mem::take(&mut amp.model_mappings));
         let force_model_mappings =
@@ -80,6 +86,7 @@ impl Reader<'_> {
         Settings {
             listen,
             clients,
+            client_limits,
             amp,
             credentials,
             cors: self.cors(cors),

@@ -47,6 +47,7 @@ pub(super) struct Families {
     pub duration: HistogramVec,
     pub upstream_errors: IntCounterVec,
     pub fallbacks: IntCounter,
+    pub limited: IntCounterVec,
 }
 
 impl Families {
@@ -132,6 +133,16 @@ impl Families {
                 IntCounter::new(
                     "ampgate_amp_fallbacks_total",
                     "Calls that Amp answered, and was paid for, because our own providers failed.",
+                ),
+            ),
+            limited: register(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "ampgate_limited_total",
+                        "Requests refused because a limit of their client key was reached.",
+                    ),
+                    &["client", "limit"],
                 ),
             ),
         }

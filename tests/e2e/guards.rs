@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ampgate::actors::clock::WallClock;
 use ampgate::app::{Gateway, Launch, StartError};
 use ampgate::config::{Overrides, Sources, load};
 
@@ -379,6 +380,7 @@ async fn start_on(host: &str, yaml: &str) -> Result<Gateway, StartError> {
         amp_api_key: None,
         workers: 1,
         reload: None,
+        wall_clock: WallClock::system(),
     })
     .await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use ampgate::actors::clock::WallClock;
 use ampgate::app::{Gateway, Launch};
 use ampgate::config::{Overrides, Sources, load};
 use ampgate::types::ApiKey;
@@ -52,7 +53,13 @@ impl TestGateway {
         })
         .unwrap_or_else(|error| panic!("{error}"));
         let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
-        let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1, reload: None };
+        let launch = Launch {
+            settings: loaded.settings,
+            amp_api_key,
+            workers: 1,
+            reload: None,
+            wall_clock: WallClock::system(),
+        };
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
         let address = gateway.addresses()[0];
         let (stop, stops) = mpsc::channel(2);
