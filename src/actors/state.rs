@@ -4,14 +4,16 @@
 //! | -------------- | -------------------------------------------------------------------- |
 //! | rests          | told at once, kept until they are over, read by whoever connects     |
 //! | conversations  | the same: every replica knows where each of them is                  |
-//! | counts         | told each second, for the status page                                |
+//! | limits         | asked, in one step over all replicas, by who has limits and no longer than a deadline |
+//! | sums           | told each second, for the status page                                |
 //!
-//! No request waits for any of it. A replica goes by its own view, which news of the others change
+//! No request waits for anything else. A replica goes by its own view, which news of the others change
 //! as if they were its own; while the server is gone it remembers what it has to tell. What is told
 //! names no key and no word of a conversation: accounts and sessions are hashes
 //! (docs/decisions/0012-shared-state.md).
 
 mod actor;
+mod claims;
 mod connection;
 mod keys;
 mod names;
@@ -30,14 +32,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{Actor as _, Addr, Message, Recipient};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use redis::aio::MultiplexedConnection;
 
+pub use claims::Claimed;
 pub use connection::StatePlan;
 pub use names::{AccountName, ReplicaId};
 pub use news::{News, SharedBinding, SharedRest, SharedSuccess};
 pub use replicas::Replica;
 
 use self::actor::{Attach, Reconfigure, SharedStateActor, Tell};
+use self::claims::Counter;
 use super::clock::Clock;
 use crate::metrics::Metrics;
 
@@ -66,7 +69,7 @@ struct Published {
     /// Whether anything is shared at all.
     is_on: AtomicBool,
     /// Present while the server answers in time.
-    commands: ArcSwapOption<MultiplexedConnection>,
+    counter: ArcSwapOption<Counter>,
     replicas: ArcSwap<Vec<Replica>>,
 }
 
@@ -113,7 +116,7 @@ impl SharedState {
     /// Whether the server answers in time.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.published.commands.load().is_some()
+        self.0.published.counter.load().is_some()
     }
 
     /// Every replica that shares with this one, itself among them, as they told last; empty where

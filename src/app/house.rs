@@ -73,7 +73,7 @@ impl Plans {
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
             router: router.sharing_through(state.clone()),
-            limits,
+            limits: limits.sharing_through(state.clone()),
             upstream: self.upstream.clone(),
             drain,
             metrics,

@@ -168,6 +168,7 @@ fn or(scalar: Scalar, default: &str) -> Scalar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Sources, load_text};
 
     #[test]
     fn a_server_is_a_scheme_a_host_and_a_database() {
@@ -194,5 +195,48 @@ mod tests {
         }
         let server = RedisServer::parse("redis://gate:hu%2Fsh@cache").unwrap();
         assert_eq!(server.password.unwrap().expose(), "hu/sh");
+    }
+
+    fn shared(yaml: &str) -> Result<Option<SharedStateSettings>, String> {
+        let host = ("HOSTNAME".to_owned(), "pod-7".to_owned());
+        let environment = [host, ("REDIS_URL".to_owned(), "redis://:hush@env".to_owned())].into();
+        let sources = Sources { environment, ..Sources::default() };
+        let loaded = load_text(yaml, &sources);
+        loaded.map(|loaded| loaded.settings.state).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_plain_text_is_the_short_form_of_a_section() {
+        let short = shared("state: redis://:hush@cache/2\n").unwrap().unwrap();
+
+        assert_eq!(short.server.to_string(), "redis://:*****@cache:6379/2");
+        assert_eq!((short.prefix.as_str(), short.replica.as_str()), ("ampgate", "pod-7"));
+        assert_eq!(short.timeout, Duration::from_millis(50));
+        assert_eq!(shared("state: { url: 'redis://:hush@cache/2' }\n").unwrap(), Some(short));
+        assert_eq!(shared("state: { url: '' }\n").unwrap(), None);
+        assert_eq!(shared("").unwrap(), None);
+        let long = "state: { url-env: REDIS_URL, prefix: team-a, timeout: 2s, replica: left }\n";
+        let long = shared(long).unwrap().unwrap();
+        assert_eq!(long.server.host, "env");
+        assert_eq!((long.prefix.as_str(), long.replica.as_str()), ("team-a", "left"));
+        assert_eq!(long.timeout, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_is_wrong_with_shared_state_is_said_without_its_password() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("state: http://:hush@cache\n",                         "state is no Redis server"),
+            ("state: { url: 'hush' }\n",                            "state.url is no Redis server"),
+            ("state: { url: 'redis://c', url-env: REDIS_URL }\n",   "state.url is given twice"),
+            ("state: { url: 'redis://c', prefix: 'a b' }\n",        "state.prefix must be"),
+            ("state: { url: 'redis://c', timeout: 1m }\n",          "state.timeout is 1m"),
+            ("state: { ulr: 'redis://c' }\n",                       "did you mean `url`?"),
+        ];
+        for (yaml, expected) in cases {
+            let said = shared(yaml).unwrap_err();
+            assert!(said.contains(expected), "{yaml}: {said}");
+            assert!(!said.contains("hush"), "{said}");
+        }
     }
 }

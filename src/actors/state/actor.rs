@@ -1,5 +1,6 @@
 //! The actor: owns the connections, tells and hears, and connects again by itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use actix::{
     Actor, AsyncContext as _, Context, Handler, Message, Recipient, SpawnHandle, StreamHandler,
 };
 use futures::StreamExt as _;
-use redis::RedisError;
 
+use super::claims::Counter;
 use super::connection::{Beat, Link, Opened, PATIENCE, StateError, StatePlan, open, within};
 use super::keys::Keys;
 use super::names::ReplicaId;
@@ -19,7 +20,9 @@ use super::replicas::{Replica, letter};
 use super::scripts;
 use super::{Heard, Published};
 use crate::actors::clock::Clock;
+use crate::limits::Counts;
 use crate::metrics::{Metrics, Tally};
+use crate::types::ClientId;
 
 /// How often the server is asked whether it is there, told that we are, and connected to if need be.
 const TICK: Duration = Duration::from_secs(1);
@@ -42,6 +45,16 @@ pub(super) struct Attach(pub Recipient<Heard>);
 #[rtype(result = "()")]
 pub(super) struct Reconfigure(pub Option<StatePlan>);
 
+/// What is counted for a client now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Count(pub ClientId, pub Counts);
+
+/// A request has asked in vain.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Suspect(pub StateError);
+
 /// What came over the connection that listens, numbered by the link it belongs to.
 enum Arrived {
     Letter(u64, String),
@@ -63,6 +76,8 @@ pub(super) struct SharedStateActor {
     is_telling: bool,
     is_beating: bool,
     outbox: Outbox,
+    /// As bounded as the configuration's list of clients.
+    counted: HashMap<ClientId, Counts>,
     /// What was said last of the server; `None` before the first word.
     was_up: Option<bool>,
 }
@@ -88,6 +103,7 @@ impl SharedStateActor {
             is_telling: false,
             is_beating: false,
             outbox: Outbox::default(),
+            counted: HashMap::new(),
             was_up: None,
         }
     }
@@ -137,10 +153,17 @@ impl SharedStateActor {
 
     fn publish_up(&mut self, link: &Link, replicas: Vec<Replica>) {
         self.published.replicas.store(Arc::new(replicas));
-        self.published.commands.store(Some(Arc::new(link.commands.clone())));
+        let Some((plan, keys)) = &self.plan else { return };
+        if self.published.counter.load().is_none() {
+            self.published.counter.store(Some(Arc::new(Counter {
+                commands: link.commands.clone(),
+                keys: keys.clone(),
+                me: self.me.to_string(),
+                deadline: plan.settings.timeout,
+            })));
+        }
         self.metrics.state_is_up(true);
-        let server = self.plan.as_ref().map(|(plan, _)| plan.settings.server.to_string());
-        let server = server.unwrap_or_default();
+        let server = plan.settings.server.to_string();
         match self.was_up.replace(true) {
             Some(true) => {}
             None => tracing::info!(server, "state is shared"),
@@ -150,9 +173,14 @@ impl SharedStateActor {
 
     /// Notes a failure that costs the link, if there is one.
     fn failed(&mut self, operation: &'static str, error: &StateError) {
+        self.drop_link();
+        self.note_down(operation, error);
+    }
+
+    fn note_down(&mut self, operation: &'static str, error: &StateError) {
+        self.published.counter.store(None);
         self.metrics.state_failed(operation);
         self.metrics.state_is_up(false);
-        self.drop_link();
         if self.was_up.replace(false) != Some(false) {
             let server = self.plan.as_ref().map(|(plan, _)| plan.settings.server.to_string());
             tracing::warn!(
@@ -169,7 +197,7 @@ impl SharedStateActor {
         self.link = None;
         self.is_telling = false;
         self.is_beating = false;
-        self.published.commands.store(None);
+        self.published.counter.store(None);
         self.published.replicas.store(Arc::default());
     }
 
@@ -182,13 +210,15 @@ impl SharedStateActor {
     /// Tells what waits, one batch after the other.
     fn tell_on(&mut self, ctx: &mut Context<Self>) {
         let (Some(link), Some((_, keys))) = (&self.link, &self.plan) else { return };
-        if self.is_telling || self.outbox.is_empty() {
+        if self.is_telling || (self.outbox.is_empty() && self.counted.is_empty()) {
             return;
         }
         self.is_telling = true;
         let number = self.number;
         let batch = self.outbox.take(BATCH);
-        let pipeline = scripts::telling(&batch, self.me, keys, self.clock.now());
+        let counted = std::mem::take(&mut self.counted);
+        let mut pipeline = scripts::telling(&batch, self.me, keys, self.clock.now());
+        scripts::add_counts(&mut pipeline, counted.iter(), self.me, keys);
         let mut commands = link.commands.clone();
         let telling = async move {
             if pipeline.is_empty() {
@@ -200,12 +230,15 @@ impl SharedStateActor {
             match told {
                 Ok(()) => {}
                 // Asked again, it would fail again.
-                Err(StateError::Redis(error)) if is_about_the_command(&error) => {
+                Err(error) if error.is_about_the_command() => {
                     tracing::debug!(%error, "news were not taken");
                     actor.metrics.state_failed("tell");
                 }
                 Err(error) => {
                     actor.outbox.put_back(batch);
+                    for (client, counts) in counted {
+                        actor.count(client, counts);
+                    }
                     if actor.number == number {
                         actor.failed("tell", &error);
                     }
@@ -217,6 +250,13 @@ impl SharedStateActor {
                 actor.tell_on(ctx);
             }
         }));
+    }
+
+    fn count(&mut self, client: ClientId, counts: Counts) {
+        let kept = self.counted.entry(client).or_insert(counts);
+        if kept.seq < counts.seq {
+            *kept = counts;
+        }
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
@@ -242,11 +282,14 @@ impl SharedStateActor {
             actor.is_beating = false;
             match answer {
                 Ok((replicas, is_in_time)) => {
-                    actor.published.replicas.store(Arc::new(replicas));
-                    if let Some(link) = actor.link.as_ref().filter(|_| is_in_time) {
-                        let commands = Arc::new(link.commands.clone());
-                        actor.published.commands.store(Some(commands));
+                    let Some(link) = actor.link.take() else { return };
+                    if is_in_time {
+                        actor.publish_up(&link, replicas);
+                    } else {
+                        actor.published.replicas.store(Arc::new(replicas));
+                        actor.note_down("beat", &StateError::Late);
                     }
+                    actor.link = Some(link);
                 }
                 Err(error) => actor.failed("beat", &error),
             }
@@ -257,18 +300,6 @@ impl SharedStateActor {
 fn with_keys(plan: StatePlan) -> (StatePlan, Keys) {
     let keys = Keys::new(&plan.settings.prefix);
     (plan, keys)
-}
-
-/// Whether the server has answered, and would answer the same to the same command: a script that went
-/// wrong, a key of another kind in our place. What is about the server (it is loading, it is read-only,
-/// it does not know our scripts) is not.
-fn is_about_the_command(error: &RedisError) -> bool {
-    use redis::{ErrorKind, ServerErrorKind};
-    matches!(
-        error.kind(),
-        ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot)
-            | ErrorKind::Extension
-    )
 }
 
 impl Actor for SharedStateActor {
@@ -328,6 +359,32 @@ impl Handler<Tell> for SharedStateActor {
     }
 }
 
+impl Handler<Count> for SharedStateActor {
+    type Result = ();
+
+    fn handle(&mut self, Count(client, counts): Count, ctx: &mut Self::Context) {
+        if self.plan.is_some() {
+            self.count(client, counts);
+            self.tell_on(ctx);
+        }
+    }
+}
+
+impl Handler<Suspect> for SharedStateActor {
+    type Result = ();
+
+    /// The link may be well for all that: it is asked at once.
+    fn handle(&mut self, Suspect(error): Suspect, ctx: &mut Self::Context) {
+        if error.is_about_the_command() {
+            tracing::debug!(%error, "a claim was not taken");
+            self.metrics.state_failed("claim");
+        } else if self.link.is_some() {
+            self.note_down("claim", &error);
+            self.beat(ctx);
+        }
+    }
+}
+
 impl Handler<Attach> for SharedStateActor {
     type Result = ();
 
@@ -357,6 +414,7 @@ impl Handler<Reconfigure> for SharedStateActor {
         self.stop_listening(ctx);
         if self.plan.is_none() {
             self.outbox.clear();
+            self.counted.clear();
             self.metrics.state_is_off();
             self.was_up = None;
         }

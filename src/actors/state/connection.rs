@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::{MultiplexedConnection, PubSub, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, ServerErrorKind};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -53,6 +53,21 @@ pub enum StateError {
     Ended,
     #[error("an answer that is not understood")]
     Strange,
+}
+
+impl StateError {
+    /// Whether the server has answered, and would answer the same to the same command: a script that
+    /// went wrong, a key of another kind in our place. What is about the server (it is loading, it is
+    /// read-only, it does not know our scripts) is not.
+    #[must_use]
+    pub fn is_about_the_command(&self) -> bool {
+        let Self::Redis(error) = self else { return false };
+        matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot)
+                | ErrorKind::Extension
+        )
+    }
 }
 
 /// Two connections that work.

@@ -1,7 +1,7 @@
 //! Where things are kept at the server.
 
 use crate::dialect::SessionKey;
-use crate::types::ModelName;
+use crate::types::{ClientId, ModelName};
 
 use super::names::AccountName;
 
@@ -12,6 +12,7 @@ pub struct Keys {
     bindings: [String; 2],
     replicas: String,
     channel: String,
+    clients: String,
 }
 
 impl Keys {
@@ -21,6 +22,7 @@ impl Keys {
             bindings: [format!("{prefix}:bindings"), format!("{prefix}:bindings:until")],
             replicas: format!("{prefix}:replicas"),
             channel: format!("{prefix}:news"),
+            clients: format!("{prefix}:client:"),
         }
     }
 
@@ -36,6 +38,11 @@ impl Keys {
 
     pub fn replicas(&self) -> &str {
         &self.replicas
+    }
+
+    /// What is counted for a client. Its name is no secret: logs and metrics have it, too.
+    pub fn client(&self, client: &ClientId) -> String {
+        format!("{}{client}", self.clients)
     }
 
     pub fn channel(&self) -> &str {

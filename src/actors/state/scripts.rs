@@ -4,14 +4,21 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use redis::{Pipeline, Script, cmd};
+use serde::Serialize;
 
 use super::keys::{Keys, binding_name, rest_name};
 use super::names::ReplicaId;
 use super::news::{News, encode};
+use crate::limits::Counts;
+use crate::types::ClientId;
 
 static KEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/keep.lua")));
 static SERVED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/served.lua")));
 static RESET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reset.lua")));
+pub static CLAIM: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
+static COUNTED: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/counted.lua")));
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/page.lua")));
 pub static BEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/beat.lua")));
 
@@ -23,9 +30,12 @@ const MOST_BINDINGS: u32 = 50_000;
 /// A rest that is over is kept for its level, and so that a new replica probes before it trusts.
 const KEPT_AFTER_REST: Duration = Duration::from_secs(10 * 60);
 
+/// Longer than a month, for the money of one.
+pub const COUNTS_KEPT_MS: u64 = 32 * 24 * 60 * 60 * 1000;
+
 /// Everything a server has to know before it is asked.
-pub fn all() -> [&'static Script; 5] {
-    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT]
+pub fn all() -> [&'static Script; 7] {
+    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT, &CLAIM, &COUNTED]
 }
 
 /// The commands that tell `batch`, in its order.
@@ -66,6 +76,26 @@ pub fn telling(batch: &[News], from: ReplicaId, keys: &Keys, now: Instant) -> Pi
         pipeline.add_command(call).ignore();
     }
     pipeline
+}
+
+/// Adds the commands that write down what is counted for each client.
+pub fn add_counts<'a>(
+    pipeline: &mut Pipeline,
+    all: impl Iterator<Item = (&'a ClientId, &'a Counts)>,
+    from: ReplicaId,
+    keys: &Keys,
+) {
+    for (client, counts) in all {
+        let mut call = cmd("EVALSHA");
+        call.arg(COUNTED.get_hash()).arg(1).arg(keys.client(client)).arg(from.to_string());
+        call.arg(written(counts)).arg(COUNTS_KEPT_MS);
+        pipeline.add_command(call).ignore();
+    }
+}
+
+/// Counts and claims as scripts read them.
+pub fn written(what: &impl Serialize) -> String {
+    serde_json::to_string(what).expect("it has text keys only")
 }
 
 fn millis(duration: Duration) -> u64 {

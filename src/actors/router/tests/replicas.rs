@@ -134,6 +134,29 @@ async fn a_new_replica_learns_what_the_others_know() {
 }
 
 #[actix_web::test]
+async fn what_replicas_share_names_no_key_and_no_session() {
+    let redis = TestRedis::start().await;
+    let one = Replica::at(&redis, vec![claude("a"), claude("b")]).await;
+    one.story.call("claude-x", Some("hush-session")).await;
+    one.fail("claude-y", limited(Some(3600))).await;
+    let counted = async |key: &str| redis.run(&["hlen", key]).trim() == "1";
+    eventually("the rest is kept", async || counted("test:rests").await).await;
+    eventually("the conversation is kept", async || counted("test:bindings").await).await;
+
+    let names = redis.run(&["keys", "*"]);
+    let kept: Vec<String> = names
+        .lines()
+        .map(|name| redis.run(&[if name.ends_with("until") { "zcard" } else { "hgetall" }, name]))
+        .collect();
+    let kept = format!("{names}{}", kept.concat());
+
+    assert!(kept.contains("claude-y"), "names of models are there: {kept}");
+    for secret in ["key-of-a", "key-of-b", "hush"] {
+        assert!(!kept.contains(secret), "{secret} in {kept}");
+    }
+}
+
+#[actix_web::test]
 async fn a_conversation_is_with_one_account_whichever_replica_it_comes_through() {
     let redis = TestRedis::start().await;
     let [first, second] = two_accounts();
