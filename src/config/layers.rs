@@ -10,7 +10,7 @@ use super::state::{DEFAULT_PREFIX, DEFAULT_TIMEOUT};
 
 /// Every default, as one would write it in the file. Keys without a line here default to "none",
 /// `false` or an empty list.
-const DEFAULTS: [(&str, &str); 29] = [
+const DEFAULTS: [(&str, &str); 30] = [
     ("host", "127.0.0.1"),
     ("port", "8317"),
     ("ampcode.upstream-url", "https://ampcode.com"),
@@ -34,6 +34,7 @@ const DEFAULTS: [(&str, &str); 29] = [
     ("tls.cert", ""),
     ("tls.key", ""),
     ("tls.upstream-ca", ""),
+    ("admin.enable", "true"),
     ("admin.host", "127.0.0.1"),
     ("admin.port", "8318"),
     ("state.prefix", DEFAULT_PREFIX),

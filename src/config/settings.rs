@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::admin::Admin;
 use super::amp::Amp;
 use super::client_rules::ClientLimits;
 use super::clients::Client;
@@ -11,7 +12,7 @@ use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::Routing;
-use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::server::{Cors, Limits, Listen, Log, Timeouts};
 use super::state::SharedStateSettings;
 use super::tls::Tls;
 

@@ -22,6 +22,7 @@
 //! does, without a thinking suffix, so that `m(high)` and `m` are one.
 
 mod learnt;
+mod listed;
 mod probe;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use listed::ListedRest;
 pub use probe::{Probe, ProbeLease};
 
 use crate::dialect::{Scope, Trouble, TroubleClass};

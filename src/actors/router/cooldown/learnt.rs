@@ -55,11 +55,6 @@ impl Cooldowns {
         true
     }
 
-    /// Forgets everything about an account; says whether there was anything.
-    pub fn forget(&mut self, member: MemberId) -> bool {
-        self.members.remove(&member).is_some()
-    }
-
     /// A rest as others are told of it.
     pub fn to_share(
         &self,
