@@ -222,6 +222,7 @@ impl Handler<Forget> for ProviderRouterActor {
 
     fn handle(&mut self, Forget(member): Forget, _: &mut Self::Context) {
         let had_rests = self.cooldowns.forget(member.id);
+        self.sharing.tell_reset(member.id);
         // The snapshot may still have what was forgotten here.
         self.publish(|next| next.cooldowns = self.cooldowns.clone());
         let credential = member.credential.id.as_str();

@@ -35,6 +35,12 @@ impl Sharing {
         Some((state, self.accounts.name(member)?))
     }
 
+    pub fn tell_reset(&self, member: MemberId) {
+        if let Some((state, account)) = self.told_of(member) {
+            state.tell(News::Reset(account));
+        }
+    }
+
     pub fn tell_success(&self, member: MemberId, model: ModelName, sent_at: Instant) {
         if let Some((state, account)) = self.told_of(member) {
             state.tell(News::Served(SharedSuccess { account, model, sent_at }));

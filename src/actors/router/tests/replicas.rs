@@ -1,8 +1,8 @@
 //! Routers of several replicas that share their state through a real server.
 
 use super::*;
+use crate::actors::state::SharedState;
 use crate::actors::state::testing::{TestRedis, eventually};
-use crate::actors::state::{AccountName, News, SharedState};
 use crate::metrics::Metrics;
 
 /// A replica: its router, and what it shares.
@@ -100,7 +100,7 @@ async fn a_rest_that_is_ended_by_hand_ends_for_all() {
     one.fail("claude-x", limited(Some(60))).await;
     other.until_resting("claude-x").await;
 
-    one.state.tell(News::Reset(AccountName::of(&claude("a"))));
+    assert!(one.story.router.reset("a").await);
 
     other.until_serving("claude-x").await;
     let third = Replica::at(&redis, vec![claude("a")]).await;
