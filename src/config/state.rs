@@ -231,7 +231,7 @@ mod tests {
             ("state: { url: 'redis://c', url-env: REDIS_URL }\n",   "state.url is given twice"),
             ("state: { url: 'redis://c', prefix: 'a b' }\n",        "state.prefix must be"),
             ("state: { url: 'redis://c', timeout: 1m }\n",          "state.timeout is 1m"),
-            ("state: { ulr: 'redis://c' }\n",                       "did you mean `url`?"),
+            ("state: { prefx: 'a' }\n",                              "did you mean `prefix`?"),
         ];
         for (yaml, expected) in cases {
             let said = shared(yaml).unwrap_err();

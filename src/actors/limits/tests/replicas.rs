@@ -34,7 +34,7 @@ impl Replica {
         let families = self.metrics.gather();
         let errors = families.iter().filter(|f| f.name() == "ampgate_state_errors_total");
         let claims = errors
-            .flat_map(|family| family.get_metric())
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
             .filter(|metric| metric.get_label().iter().any(|label| label.value() == "claim"));
         claims.map(|metric| metric.get_counter().get_value()).sum()
     }
