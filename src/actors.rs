@@ -4,6 +4,7 @@
 //! | --------------------------------- | -------------- | ------------------------------------------ |
 //! | [`secrets::SecretActor`]          | one            | where the Amp server's key comes from      |
 //! | behind [`router::ProviderRouter`] | one            | what is known of each credential           |
+//! | behind [`state::SharedState`]     | one            | connections to the server replicas share   |
 //! | [`upstream::UpstreamActor`]       | one per worker | connections to upstreams, and their limits |
 //!
 //! Actors decide and own; they do not pump bytes, and no body waits in a mailbox. Asking goes one
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod local;
 pub mod router;
 pub mod secrets;
+pub mod state;
 pub mod upstream;
 mod worker;
 

@@ -16,6 +16,7 @@ mod access;
 mod events;
 pub mod page;
 mod refusal;
+mod replicas;
 mod report;
 mod route;
 mod status;
@@ -78,6 +79,7 @@ impl Site {
             families: house.metrics.gather(),
             credentials: house.router.health(),
             failures: house.metrics.recent_failures(),
+            replicas: replicas::instances(&house.state),
             uptime: self.started.elapsed(),
             is_draining: house.drain.has_begun(),
             now: SystemTime::now(),

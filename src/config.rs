@@ -38,6 +38,7 @@ mod secret;
 mod server;
 mod settings;
 mod shapes;
+mod state;
 mod tls;
 mod units;
 
@@ -58,6 +59,7 @@ pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
 pub use server::{Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
+pub use state::{RedisServer, SharedStateSettings};
 pub use tls::{Tls, TlsFiles};
 
 use places::Places;

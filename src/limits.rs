@@ -12,10 +12,12 @@
 //! the counts, and for how long, is decided in [`crate::actors`].
 
 mod account;
+mod counts;
 mod estimate;
 mod moment;
 
 pub use account::Account;
+pub use counts::{Counts, Others, SharedClaim};
 pub use estimate::{Estimate, estimate};
 pub use moment::Moment;
 

@@ -11,6 +11,8 @@ mod open;
 mod operations;
 mod recent;
 mod series;
+mod shared_state;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +25,14 @@ use prometheus::{IntCounter, IntCounterVec, Registry};
 pub use credentials::CredentialRest;
 pub use open::OpenGuard;
 pub use recent::{RecentFailure, RecentFailures};
+pub use tally::Tally;
 
 use self::credentials::CredentialRests;
 use self::families::Families;
 use self::names::BoundedNames;
 use self::operations::Operations;
 use self::series::SeriesOwner;
+use self::shared_state::SharedStateFamilies;
 use crate::types::{ClientId, CredentialId, Limit, ModelName, ProviderName, Route, TokenUsage};
 
 /// What is known of a request that has ended, however it ended.
@@ -86,6 +90,7 @@ struct Inner {
     operations: Operations,
     credentials: CredentialRests,
     series: SeriesOwner,
+    shared_state: SharedStateFamilies,
     models: BoundedNames,
     failures: RecentFailures,
 }
@@ -130,6 +135,7 @@ impl Metrics {
             families: Families::registered_in(&registry),
             operations: Operations::registered_in(&registry),
             credentials: CredentialRests::registered_in(&registry),
+            shared_state: SharedStateFamilies::registered_in(&registry),
             registry,
             series: SeriesOwner::default(),
             models: BoundedNames::default(),
@@ -190,6 +196,21 @@ impl Metrics {
     /// Counts a call that Amp answers, and is paid for, because our own providers failed.
     pub fn fell_back_after_failure(&self) {
         self.0.operations.fallbacks.inc();
+    }
+
+    /// Says whether this replica shares its state with others now.
+    pub fn state_is_up(&self, is_up: bool) {
+        self.0.shared_state.up.with_label_values::<&str>(&[]).set(i64::from(is_up));
+    }
+
+    /// Says that no state is to be shared.
+    pub fn state_is_off(&self) {
+        self.0.shared_state.up.reset();
+    }
+
+    /// Counts what could not be done at the server of the shared state.
+    pub fn state_failed(&self, operation: &'static str) {
+        self.0.shared_state.errors.with_label_values(&[operation]).inc();
     }
 
     /// How many such calls there were.

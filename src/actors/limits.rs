@@ -13,10 +13,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::WallClock;
+use super::state::{Claimed, SharedState};
 use crate::config::{Client, ClientRules};
-use crate::limits::{Account, Claim, Moment, Reserve, Settle, Used};
+use crate::limits::{Account, Claim, Counts, Moment, Reserve, Settle, SharedClaim, Used};
 use crate::metrics::Metrics;
-use crate::types::{ClientId, LimitReached};
+use crate::types::{ClientId, Filling, Limit, LimitReached};
 
 /// What the rest of the gateway asks. A copy is cheap; the counts live as long as the process, and a
 /// reload only brings other limits.
@@ -37,7 +38,7 @@ impl fmt::Debug for Limits {
 impl Limits {
     #[must_use]
     pub fn new(clients: &[Client], clock: WallClock, metrics: Metrics) -> Self {
-        let ledger = Ledger { accounts: Arc::default(), clock };
+        let ledger = Ledger { book: Arc::default(), clock, state: None };
         Self { rules: rules_of(clients), ledger, metrics }
     }
 
@@ -55,7 +56,6 @@ impl Limits {
 
     /// Lets a claim of the client in, or says which limit is reached. What was let in is held for as
     /// long as the admission lives.
-    #[expect(clippy::unused_async, reason = "a store that replicas share is asked here")]
     pub async fn admit(&self, client: &ClientId, claim: Claim) -> Result<Admission, LimitReached> {
         let limits = match self.rules.get(client) {
             Some(rules) if !rules.limits.is_none() => rules.limits,
@@ -63,11 +63,17 @@ impl Limits {
         };
         let client = client.clone();
         let reserve = Reserve { client, limits, claim, now: self.ledger.now() };
-        self.ledger
-            .reserve(&reserve)
-            .inspect_err(|reached| self.metrics.limited(&reserve.client, reached.limit))?;
-        let Reserve { client, claim, now, .. } = reserve;
-        Ok(Admission(Some(Held { ledger: self.ledger.clone(), client, claim, reserved_at: now })))
+        let verdict = match self.ledger.admit_with_others(&reserve).await {
+            Some(verdict) => verdict,
+            None => self.ledger.reserve(&reserve).map(|()| self.ledger.holding(&reserve)),
+        };
+        verdict.inspect_err(|reached| self.metrics.limited(&reserve.client, reached.limit))
+    }
+
+    /// Counts together with other replicas from now on.
+    #[must_use]
+    pub fn sharing_through(self, state: SharedState) -> Self {
+        Self { ledger: Ledger { state: Some(state), ..self.ledger }, ..self }
     }
 }
 
@@ -79,8 +85,29 @@ fn rules_of(clients: &[Client]) -> Arc<HashMap<ClientId, ClientRules>> {
 /// The counts of this process. There are as many accounts as configured names.
 #[derive(Clone)]
 struct Ledger {
-    accounts: Arc<Mutex<HashMap<ClientId, Account>>>,
+    book: Arc<Mutex<Book>>,
     clock: WallClock,
+    /// `None`: there are no other replicas, or nothing is shared with them.
+    state: Option<SharedState>,
+}
+
+#[derive(Default)]
+struct Book {
+    accounts: HashMap<ClientId, Account>,
+    /// How often counts were told.
+    seq: u64,
+}
+
+impl Book {
+    fn account(&mut self, client: &ClientId) -> &mut Account {
+        self.accounts.entry(client.clone()).or_default()
+    }
+
+    fn counts(&mut self, client: &ClientId) -> Counts {
+        self.seq += 1;
+        let seq = self.seq;
+        self.account(client).counts(seq)
+    }
 }
 
 impl Ledger {
@@ -88,18 +115,92 @@ impl Ledger {
         Moment::of(self.clock.now())
     }
 
+    /// The verdict by the counts of all replicas; `None` when nobody can be asked in time.
+    async fn admit_with_others(
+        &self,
+        reserve: &Reserve,
+    ) -> Option<Result<Admission, LimitReached>> {
+        let state = self.state.as_ref()?;
+        let client = &reserve.client;
+        if !state.is_up() {
+            self.book().account(client).lose_others();
+            return None;
+        }
+        let counts = {
+            let mut book = self.book();
+            book.account(client).take(reserve);
+            book.counts(client)
+        };
+        // A client that leaves while we ask gives back what was taken for it.
+        let admission = self.holding(reserve);
+        let answer = state.claim(client, &counts, &SharedClaim::of(reserve)).await;
+        let mut book = self.book();
+        let account = book.account(client);
+        let Some(Claimed { is_let_in, others }) = answer else {
+            admission.forget();
+            account.untake(reserve);
+            account.lose_others();
+            return None;
+        };
+        if is_let_in {
+            account.hear_of(&others, reserve.now);
+            return Some(Ok(admission));
+        }
+        admission.forget();
+        account.untake(reserve);
+        account.hear_of(&others, reserve.now);
+        let reached = account.room(reserve).err();
+        // What left no room has ended since: nothing more is known than that it was so.
+        Some(Err(reached.unwrap_or_else(|| LimitReached {
+            limit: first_limit(reserve),
+            filling: Filling::UnderWay,
+            seconds: 1,
+        })))
+    }
+
+    fn holding(&self, reserve: &Reserve) -> Admission {
+        let Reserve { client, claim, now, .. } = reserve.clone();
+        Admission(Some(Held { ledger: self.clone(), client, claim, reserved_at: now }))
+    }
+
     fn reserve(&self, reserve: &Reserve) -> Result<(), LimitReached> {
-        self.accounts().entry(reserve.client.clone()).or_default().reserve(reserve)
+        self.book().account(&reserve.client).reserve(reserve)?;
+        self.tell(&reserve.client);
+        Ok(())
     }
 
     fn settle(&self, settle: &Settle) {
-        self.accounts().entry(settle.client.clone()).or_default().settle(settle);
+        self.book().account(&settle.client).settle(settle);
+        self.tell(&settle.client);
+    }
+
+    /// Tells other replicas what is counted now, some time soon.
+    fn tell(&self, client: &ClientId) {
+        if let Some(state) = self.state.as_ref().filter(|state| state.is_on()) {
+            let counts = self.book().counts(client);
+            state.counted(client, counts);
+        }
     }
 
     /// Sums cannot panic, so a poisoned lock holds what it should.
-    fn accounts(&self) -> MutexGuard<'_, HashMap<ClientId, Account>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One of the limits that a claim has to keep to.
+fn first_limit(reserve: &Reserve) -> Limit {
+    let limits = &reserve.limits;
+    let of_request = || {
+        let places = limits.concurrent_requests.map(Limit::ConcurrentRequests);
+        places.or(limits.requests_per_minute.map(Limit::RequestsPerMinute))
+    };
+    let of_usage = || {
+        let tokens = limits.tokens_per_day.map(Limit::TokensPerDay);
+        tokens.or(limits.money_per_month.map(Limit::MoneyPerMonth))
+    };
+    let limit = if reserve.claim == Claim::Request { of_request() } else { of_usage() };
+    limit.unwrap_or(Limit::ConcurrentRequests(0))
 }
 
 /// A claim that was let in. Dropped, it is settled with nothing used; of a client without limits it
@@ -131,6 +232,11 @@ impl Admission {
     /// Counts what was used in the place of what was claimed.
     pub fn settle(mut self, used: Used) {
         self.give_back(used);
+    }
+
+    /// Holds nothing any more.
+    fn forget(mut self) {
+        self.0 = None;
     }
 
     fn give_back(&mut self, used: Used) {

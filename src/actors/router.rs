@@ -11,7 +11,9 @@
 //! - `affinity`: which of them a conversation is with.
 //! - `offers`: what can be asked for.
 //! - `health`: how each credential is doing, for whoever operates the gateway.
+//! - `sharing`: what other replicas are told, and tell.
 
+mod accounts;
 mod actor;
 mod affinity;
 mod cooldown;
@@ -21,6 +23,7 @@ mod health;
 mod offers;
 mod pick;
 mod plan;
+mod sharing;
 mod snapshot;
 mod table;
 #[cfg(test)]
@@ -45,16 +48,19 @@ pub use plan::{
 };
 pub use table::{Fallbacks, Rules};
 
+use self::accounts::Accounts;
 use self::actor::{
     Bind, Forget, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext,
     ReportNoResponses, ReportSuccess, Settle,
 };
-use self::affinity::{Affinity, Conversation};
+use self::affinity::{Affinity, Bound, Conversation};
 use self::cooldown::CoolingState;
 use self::pick::{Picked, Seat, Situation, may_ask_again, pick};
+use self::sharing::ShareThrough;
 use self::snapshot::{Routes, Shared, Snapshot, TURNS};
 use self::table::{Candidate, Member};
 use super::clock::Clock;
+use super::state::SharedState;
 use crate::config::{Credential, Routing};
 use crate::dialect::{SessionKey, Trouble, told_limits};
 use crate::error::GatewayError;
@@ -131,15 +137,20 @@ impl ProviderRouter {
         Self(Arc::new(Parts { routes, shared, discovered, actor, clock }))
     }
 
+    /// Tells other replicas what is found out here, and learns from them. For the life of the actor.
+    #[must_use]
+    pub fn sharing_through(self, state: SharedState) -> Self {
+        state.attach(self.0.actor.clone().recipient());
+        let accounts = Accounts::of(&self.0.routes);
+        self.0.actor.do_send(ShareThrough { state, accounts });
+        self
+    }
+
     /// The router for another configuration. What is known of accounts that stay is shared with it, so
     /// that requests which began under the old one go on as they began.
     pub async fn reconfigured(&self, settings: RouterSettings) -> Self {
         let routes = Routes::new(settings, Some(&self.0.routes), &self.0.shared);
-        let members = || routes.table.members().iter();
-        self.0.actor.do_send(ForgetAllBut {
-            here: members().map(|member| member.id).collect(),
-            may_rest: members().filter(|m| routes.may_rest(m)).map(|member| member.id).collect(),
-        });
+        self.0.actor.do_send(ForgetAllBut(Accounts::of(&routes)));
         self.settle().await;
         let Parts { shared, discovered, actor, clock, .. } = &*self.0;
         Self(Arc::new(Parts {
@@ -270,12 +281,13 @@ impl ProviderRouter {
             .flatten()
             .map(|session| Conversation { session, model: bare.clone() });
         let bound = conversation.as_ref().and_then(|conversation| {
-            self.0.shared.affinity.seat(conversation, routing.session_affinity_ttl, now)
+            self.0.shared.affinity.find(conversation, routing.session_affinity_ttl, now)
         });
-        let situation = self.situation(snapshot, attempts, asked, bound.as_ref());
+        let situation =
+            self.situation(snapshot, attempts, asked, bound.as_ref().map(|bound| &bound.seat));
         let picked = pick(candidates, &situation, || self.take_turn(&bare));
         let is_bound_already = match (&picked, &bound) {
-            (Picked::One(index, _), Some((id, model))) => {
+            (Picked::One(index, _), Some(Bound { seat: (id, model), is_due: false })) => {
                 let chosen = &candidates[*index];
                 chosen.member.id == *id && chosen.upstream_model == *model
             }
@@ -336,7 +348,8 @@ impl ProviderRouter {
             });
         }
         if let Some(conversation) = plan.conversation.take() {
-            self.0.actor.do_send(Bind { conversation, seat: plan.seat() });
+            let ttl = self.0.routes.routing.session_affinity_ttl;
+            self.0.actor.do_send(Bind { conversation, seat: plan.seat(), ttl });
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::limits::Limits;
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
+use super::state::SharedState;
 use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
 use crate::drain::Drain;
@@ -26,6 +27,8 @@ pub struct House {
     pub upstream: Arc<UpstreamPolicy>,
     pub drain: Drain,
     pub metrics: Metrics,
+    /// What other replicas know.
+    pub state: SharedState,
 }
 
 /// What a handler needs of the house. A request keeps the one it began with, to its last byte.
@@ -39,15 +42,16 @@ pub struct Handles {
     pub upstream: Upstream,
     pub drain: Drain,
     pub metrics: Metrics,
+    pub state: SharedState,
 }
 
 impl Handles {
     /// With connections of their own: those of before close with the last request that uses them.
     fn new(house: &House) -> Self {
-        let House { settings, keyring, secrets, router, limits, upstream, drain, metrics } =
+        let House { settings, keyring, secrets, router, limits, upstream, drain, metrics, state } =
             house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
-        Self { settings, keyring, secrets, router, limits, upstream, drain, metrics }
+        Self { settings, keyring, secrets, router, limits, upstream, drain, metrics, state }
     }
 }
 
@@ -129,6 +133,7 @@ mod tests {
             upstream: policy(),
             drain: Drain::default(),
             metrics: Metrics::default(),
+            state: SharedState::start(None, Metrics::default(), Clock::system()),
         })
     }
 

@@ -10,7 +10,7 @@ use prometheus::proto::MetricFamily;
 
 use self::counted::{Counted, Samples};
 use super::status::{
-    CredentialState, CredentialStatus, Failure, Open, Rest, SeenLimit, Status, Totals,
+    CredentialState, CredentialStatus, Failure, Instance, Open, Rest, SeenLimit, Status, Totals,
 };
 use crate::actors::router::{CredentialHealth, ListedRest};
 use crate::metrics::RecentFailure;
@@ -22,6 +22,7 @@ pub(super) struct Sources {
     pub credentials: Vec<CredentialHealth>,
     /// The newest first.
     pub failures: Vec<RecentFailure>,
+    pub replicas: Vec<Instance>,
     pub uptime: Duration,
     pub is_draining: bool,
     /// The same moment, by the clock on the wall and by the one that rests go by.
@@ -53,7 +54,7 @@ pub(super) fn status(sources: &Sources) -> Status {
         total: times::of(&samples, "gen_ai_client_operation_duration_seconds"),
         credentials: credentials(sources, &samples),
         failures: sources.failures.iter().map(|failure| told(failure, sources.now)).collect(),
-        replicas: Vec::new(),
+        replicas: sources.replicas.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::actors::clock::{Clock, WallClock};
 use crate::actors::limits::Limits;
 use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
+use crate::actors::state::{SharedState, StatePlan};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
 use crate::config::{Amp, Client, ClientLimits, ClientRules, Fallback, Listen, Settings};
 use crate::drain::Drain;
@@ -23,6 +24,7 @@ pub(super) struct Plans {
     pub router: RouterSettings,
     pub secrets: KeySources,
     pub upstream: Arc<UpstreamPolicy>,
+    pub state: Option<StatePlan>,
     pub certificate: Option<ClientCertificate>,
 }
 
@@ -47,7 +49,10 @@ impl Plans {
             Some(limits) if limits.limit() == limit => limits.clone(),
             _ => ConnectionLimits::new(limit),
         };
+        let state = settings.state.clone();
+        let state = state.map(|settings| StatePlan { settings, tls: tls.clone() });
         Ok(Self {
+            state,
             keyring: Arc::new(keyring),
             router: router_settings(&settings),
             secrets: key_sources(settings.amp.as_ref(), amp_api_key),
@@ -60,24 +65,29 @@ impl Plans {
     /// The house for these plans, its actors started on the current arbiter.
     pub fn open(&self, drain: Drain, wall_clock: WallClock) -> House {
         let metrics = Metrics::default();
+        let state = SharedState::start(self.state.clone(), metrics.clone(), Clock::system());
+        let limits = Limits::new(&self.settings.clients, wall_clock, metrics.clone());
         let count = metrics.cooldown_count();
         let router = ProviderRouter::start_counted(self.router.clone(), Clock::system(), count);
+        let router = router.sharing_through(state.clone());
         self.tell(&metrics, &router);
         House {
             settings: self.settings.clone(),
             keyring: self.keyring.clone(),
             secrets: Secrets::start(self.secrets.clone(), Clock::system()),
             router,
-            limits: Limits::new(&self.settings.clients, wall_clock, metrics.clone()),
+            limits: limits.sharing_through(state.clone()),
             upstream: self.upstream.clone(),
             drain,
             metrics,
+            state,
         }
     }
 
     /// The house that follows `before`. What is known of credentials goes on in the same actor, and what
     /// clients have used still counts.
     pub async fn rebuild(&self, before: &House) -> House {
+        before.state.reconfigure(self.state.clone());
         let router = before.router.reconfigured(self.router.clone()).await;
         self.tell(&before.metrics, &router);
         House {

@@ -6,10 +6,11 @@ use config::{Config, ConfigError as LayerError, Map, Source, Value};
 
 use super::Overrides;
 use super::places::Places;
+use super::state::{DEFAULT_PREFIX, DEFAULT_TIMEOUT};
 
 /// Every default, as one would write it in the file. Keys without a line here default to "none",
 /// `false` or an empty list.
-const DEFAULTS: [(&str, &str); 28] = [
+const DEFAULTS: [(&str, &str); 30] = [
     ("host", "127.0.0.1"),
     ("port", "8317"),
     ("ampcode.upstream-url", "https://ampcode.com"),
@@ -36,6 +37,8 @@ const DEFAULTS: [(&str, &str); 28] = [
     ("admin.enable", "true"),
     ("admin.host", "127.0.0.1"),
     ("admin.port", "8318"),
+    ("state.prefix", DEFAULT_PREFIX),
+    ("state.timeout", DEFAULT_TIMEOUT),
     ("log.format", "auto"),
     ("log.level", "info"),
 ];

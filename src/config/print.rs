@@ -10,6 +10,7 @@ use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
+use super::state::SharedStateSettings;
 use super::units::print_size;
 use crate::types::Way;
 
@@ -98,6 +99,10 @@ impl Settings {
             page.value("port", self.admin.listen.port);
             page.text("key", self.admin.key.as_ref().map_or("", |_| STARS));
         });
+        page.section("state", |page| match &self.state {
+            None => page.text("url", ""),
+            Some(state) => print_shared_state(page, state),
+        });
         page.section("log", |page| {
             page.value("format", word(&LOG_FORMATS, self.log.format));
             page.value("level", word(&LOG_LEVELS, self.log.level));
@@ -113,6 +118,13 @@ fn print_price(page: &mut Page, entry: &PriceEntry) {
     page.value("cache-write", print_dollars(price.cache_write));
     page.value("output", print_dollars(price.output));
     page.value("reasoning", print_dollars(price.reasoning));
+}
+
+fn print_shared_state(page: &mut Page, state: &SharedStateSettings) {
+    page.text("url", &state.server.to_string());
+    page.text("prefix", &state.prefix);
+    page.duration("timeout", state.timeout);
+    page.text("replica", &state.replica);
 }
 
 fn print_rules(page: &mut Page, rules: &ClientRules) {

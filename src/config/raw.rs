@@ -39,6 +39,7 @@ pub struct RawSettings {
     pub timeouts: Section<RawTimeouts>,
     pub tls: Section<RawTls>,
     pub admin: Section<RawAdmin>,
+    pub state: Section<RawState>,
     pub log: Section<RawLog>,
 }
 
@@ -209,6 +210,18 @@ pub struct RawAdmin {
     pub key: Scalar,
     pub key_file: Scalar,
     pub key_env: Scalar,
+}
+
+/// What replicas share; a plain text is the other way to write its `url`.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawState {
+    pub url: Scalar,
+    pub url_file: Scalar,
+    pub url_env: Scalar,
+    pub prefix: Scalar,
+    pub timeout: Scalar,
+    pub replica: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

@@ -15,6 +15,7 @@ use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::Routing;
 use super::server::{Cors, Limits, Listen, Log, Timeouts};
+use super::state::SharedStateSettings;
 use super::tls::Tls;
 
 /// Everything that can be set, checked. Prints secrets as stars, in every format.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     pub tls: Tls,
     pub admin: Admin,
+    /// `None`: this replica goes by its own view.
+    pub state: Option<SharedStateSettings>,
     pub log: Log,
     pub routing: Routing,
     /// How often a call is tried again when a credential failed and nothing has gone to the client
@@ -107,6 +110,7 @@ impl Reader<'_> {
         let timeouts = self.section("timeouts", raw.timeouts);
         let tls = self.section("tls", raw.tls);
         let admin = self.section("admin", raw.admin);
+        let state = self.shared_state(raw.state);
         let log = self.section("log", raw.log);
         Settings {
             listen,
@@ -119,6 +123,7 @@ impl Reader<'_> {
             timeouts: self.timeouts(&timeouts),
             tls: self.tls(&tls),
             admin: self.admin(&admin),
+            state,
             log: self.log(&log),
             routing,
             request_retry,

@@ -30,6 +30,8 @@ mod body;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use actix_web::http::header::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
 
@@ -75,6 +77,12 @@ enum Source {
 }
 
 impl SessionKey {
+    /// A key that another replica has written.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     fn of(source: Source, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         hash.update([source as u8]);
@@ -86,5 +94,11 @@ impl SessionKey {
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
         Self(key)
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }

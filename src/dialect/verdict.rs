@@ -130,6 +130,21 @@ impl TroubleClass {
             Self::Unavailable => "unavailable",
         }
     }
+
+    /// As [`Self::as_str`] wrote it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [
+            Self::Unauthorized,
+            Self::Unpaid,
+            Self::Forbidden,
+            Self::ModelUnknown,
+            Self::Limited,
+            Self::Challenge,
+            Self::Unavailable,
+        ];
+        all.into_iter().find(|class| class.as_str() == word)
+    }
 }
 
 /// Judges an answer by its head and the beginning of its body, which may be empty or cut off.

@@ -1,3 +1,5 @@
+mod replicas;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::proto::LabelPair;
@@ -58,7 +60,7 @@ async fn a_client_without_limits_holds_nothing_and_leaves_no_account() {
     let admission = limits.admit(&alice, Claim::Request).await.unwrap();
 
     assert_eq!(admission.claim(), None);
-    assert!(limits.ledger.accounts().is_empty());
+    assert!(limits.ledger.book().accounts.is_empty());
     assert_eq!(limits.rules_of(Some(&alice)), None);
 }
 

@@ -1,17 +1,19 @@
 //! The actor: alone writes what is known of credentials, from what handlers report.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler, Message};
 
+use super::accounts::Accounts;
 use super::affinity::Conversation;
-use super::cooldown::{Cooldowns, MemberId, ProbeLease};
+use super::cooldown::{Cooldowns, ProbeLease};
 use super::pick::Seat;
+use super::sharing::Sharing;
 use super::snapshot::{Shared, Snapshot};
 use super::table::Member;
 use crate::actors::clock::Clock;
+use crate::actors::state::SharedBinding;
 use crate::dialect::Trouble;
 use crate::metrics::CooldownCount;
 use crate::types::ModelName;
@@ -23,10 +25,7 @@ const MAILBOX_CAPACITY: usize = 4096;
 /// it no longer lets rest.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct ForgetAllBut {
-    pub here: HashSet<MemberId>,
-    pub may_rest: HashSet<MemberId>,
-}
+pub(super) struct ForgetAllBut(pub Accounts);
 
 /// An attempt failed in a way that speaks against its credential.
 #[derive(Message)]
@@ -56,6 +55,8 @@ pub(super) struct ReportSuccess {
 pub(super) struct Bind {
     pub conversation: Conversation,
     pub seat: Seat,
+    /// How long it holds after its last use.
+    pub ttl: Duration,
 }
 
 /// A provider turned down the flag for the long context.
@@ -80,20 +81,22 @@ pub(super) struct Settle;
 
 /// Owns what is known of credentials.
 pub(super) struct ProviderRouterActor {
-    shared: Arc<Shared>,
-    clock: Clock,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
     /// What the snapshot has, and what is not worth publishing.
-    cooldowns: Cooldowns,
+    pub(super) cooldowns: Cooldowns,
+    pub(super) sharing: Sharing,
     count: CooldownCount,
 }
 
 impl ProviderRouterActor {
     pub fn new(shared: Arc<Shared>, clock: Clock, count: CooldownCount) -> Self {
-        Self { shared, clock, cooldowns: Cooldowns::default(), count }
+        let (cooldowns, sharing) = (Cooldowns::default(), Sharing::default());
+        Self { shared, clock, cooldowns, sharing, count }
     }
 
     /// Publishes the snapshot that `change` makes of the present one.
-    fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
+    pub(super) fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut next = Snapshot::clone(&self.shared.snapshot.load());
         change(&mut next);
         self.shared.snapshot.store(Arc::new(next));
@@ -120,13 +123,14 @@ impl Actor for ProviderRouterActor {
 impl Handler<ForgetAllBut> for ProviderRouterActor {
     type Result = ();
 
-    fn handle(&mut self, stay: ForgetAllBut, _: &mut Self::Context) {
-        self.cooldowns.retain(|id| stay.may_rest.contains(&id));
+    fn handle(&mut self, ForgetAllBut(accounts): ForgetAllBut, _: &mut Self::Context) {
+        self.cooldowns.retain(|id| accounts.may_rest(id));
         self.publish(|next| {
             next.cooldowns = self.cooldowns.clone();
-            next.refused_long_context.retain(|id| stay.here.contains(id));
-            next.without_responses.retain(|(id, _)| stay.here.contains(id));
+            next.refused_long_context.retain(|id| accounts.is_here(*id));
+            next.without_responses.retain(|(id, _)| accounts.is_here(*id));
         });
+        self.sharing.accounts = accounts;
     }
 }
 
@@ -143,11 +147,10 @@ impl Handler<ReportFailure> for ProviderRouterActor {
         // Most of many failures at once change nothing, and then nothing is published.
         self.cooldowns.forget_expired(now);
         let rest = self.cooldowns.fail(member.id, &model, &trouble, sent_at, now, jitter());
-        if rest.is_some() {
-            self.publish(|next| next.cooldowns = self.cooldowns.clone());
-        }
         if let Some(rest) = rest {
+            self.publish(|next| next.cooldowns = self.cooldowns.clone());
             self.count.rests(&member.credential.id, trouble.class.as_str());
+            self.tell_rest(member.id, &model, rest);
             tracing::warn!(
                 credential = member.credential.id.as_str(),
                 model = model.as_str(),
@@ -171,6 +174,7 @@ impl Handler<ReportSuccess> for ProviderRouterActor {
         if was_known {
             let credential = member.credential.id.as_str();
             tracing::info!(credential, model = model.as_str(), "credential serves again");
+            self.sharing.tell_success(member.id, model, sent_at);
         }
     }
 }
@@ -178,8 +182,14 @@ impl Handler<ReportSuccess> for ProviderRouterActor {
 impl Handler<Bind> for ProviderRouterActor {
     type Result = ();
 
-    fn handle(&mut self, Bind { conversation, seat }: Bind, _: &mut Self::Context) {
-        self.shared.affinity.bind(conversation, seat, self.clock.now());
+    fn handle(&mut self, Bind { conversation, seat, ttl }: Bind, _: &mut Self::Context) {
+        let used_at = self.clock.now();
+        self.sharing.tell_binding(seat.0, |account| {
+            let Conversation { session, model } = conversation.clone();
+            let upstream_model = seat.1.clone();
+            SharedBinding { session, model, account, upstream_model, used_at, ttl }
+        });
+        self.shared.affinity.bind(conversation, seat, used_at);
     }
 }
 
@@ -216,6 +226,7 @@ impl Handler<Forget> for ProviderRouterActor {
 
     fn handle(&mut self, Forget(member): Forget, _: &mut Self::Context) {
         let had_rests = self.cooldowns.forget(member.id);
+        self.sharing.tell_reset(member.id);
         // The snapshot may still have what was forgotten here.
         self.publish(|next| next.cooldowns = self.cooldowns.clone());
         let credential = member.credential.id.as_str();

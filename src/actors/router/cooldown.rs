@@ -21,6 +21,7 @@
 //! caller, and who is asked instead is the table's business. Callers name models as the provider
 //! does, without a thinking suffix, so that `m(high)` and `m` are one.
 
+mod learnt;
 mod listed;
 mod probe;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The router through its handle, on a clock that the test moves.
 
+mod replicas;
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;

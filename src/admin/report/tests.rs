@@ -57,6 +57,7 @@ fn sources(metrics: &Metrics) -> Sources {
         families: metrics.gather(),
         credentials: Vec::new(),
         failures: metrics.recent_failures(),
+        replicas: Vec::new(),
         uptime: Duration::from_secs(90),
         is_draining: false,
         now: SystemTime::now(),
