@@ -16,7 +16,7 @@ use super::clock::WallClock;
 use crate::config::{Client, ClientRules};
 use crate::limits::{Account, Claim, Moment, Reserve, Settle, Used};
 use crate::metrics::Metrics;
-use crate::types::{ClientId, LimitReached};
+use crate::types::{ClientId, LimitReached, Ways};
 
 /// What the rest of the gateway asks. A copy is cheap; the counts live as long as the process, and a
 /// reload only brings other limits.
@@ -51,6 +51,12 @@ impl Limits {
     #[must_use]
     pub fn rules_of(&self, client: Option<&ClientId>) -> Option<&ClientRules> {
         self.rules.get(client?)
+    }
+
+    /// The ways that a client's calls may take.
+    #[must_use]
+    pub fn ways_of(&self, client: Option<&ClientId>) -> Ways {
+        self.rules_of(client).map_or(Ways::ALL, |rules| rules.routes)
     }
 
     /// Lets a claim of the client in, or says which limit is reached. What was let in is held for as
