@@ -20,7 +20,7 @@ use ampgate::metrics::{EndedRequest, GenAi, Metrics};
 use ampgate::translate::{ClientNames, Envelope, StreamTranslator};
 use ampgate::types::{
     ApiKey, ClientId, ClientKey, CredentialId, Dialect, Keyring, ModelName, ProviderName, Route,
-    TokenUsage,
+    TokenUsage, Ways,
 };
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -290,8 +290,13 @@ fn choose(
     conversation: Option<&HeaderMap>,
 ) -> LocalPlan {
     let dialect = Dialect::Anthropic;
-    let request =
-        ModelRequest { dialect, model, came_through_amp_door: false, reach: Reach::SameDialect };
+    let request = ModelRequest {
+        dialect,
+        model,
+        came_through_amp_door: false,
+        reach: Reach::SameDialect,
+        ways: Ways::ALL,
+    };
     let session = || conversation.and_then(|fields| session_key(fields, dialect, b""));
     match router.choose(&request, &Attempts::default(), session) {
         Ok(Choice::Local(plan)) => plan,

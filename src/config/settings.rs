@@ -105,6 +105,9 @@ impl Reader<'_> {
         let disable_cooling = self.flag("disable-cooling", &raw.disable_cooling);
         let force_model_prefix = self.flag("force-model-prefix", &raw.force_model_prefix);
         let prices = self.prices(raw.prices);
+        if prices == PriceTable::default() {
+            self.warn_of_money_without_prices(client_limits, &clients);
+        }
         let cors = self.section("cors", raw.cors);
         let limits = self.section("limits", raw.limits);
         let timeouts = self.section("timeouts", raw.timeouts);

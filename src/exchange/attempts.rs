@@ -54,6 +54,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         model: &call.asked.model,
         came_through_amp_door: call.came_through_amp_door(),
         reach: call.reach(),
+        ways: call.handles.limits.ways_of(call.client),
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);

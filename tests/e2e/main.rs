@@ -22,6 +22,7 @@ mod fallback_on_failure;
 mod fault_matrix;
 mod faults;
 mod guards;
+mod limits;
 mod logs;
 mod mappings;
 mod model_lists;
