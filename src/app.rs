@@ -25,6 +25,7 @@ use self::serving::{Reception, serve};
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
+use crate::telemetry::{Traces, TracesError};
 use crate::types::ApiKey;
 
 /// After the drain time every stream is told to end; this is for the telling.
@@ -44,6 +45,8 @@ pub enum StartError {
     Trust(#[from] TrustError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
 }
@@ -67,6 +70,8 @@ pub struct Gateway {
     generated_key: Option<String>,
     live: Live,
     drain: Drain,
+    /// `None`: no collector is configured.
+    traces: Option<Traces>,
     /// Follows the configuration; ends with the gateway.
     following: Option<actix_rt::task::JoinHandle<()>>,
 }
@@ -94,11 +99,16 @@ impl Gateway {
         let listeners = listen(&settings.listen).map_err(refused)?;
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>().map_err(refused)?;
-        let server = serve(listeners, workers, &present, &present_reception).map_err(refused)?;
+        let trust = || (*plans.upstream.tls.http1_only).clone();
+        let traces =
+            settings.traces.as_ref().map(|otlp| Traces::start(otlp, trust())).transpose()?;
+        let spans = traces.as_ref().map(Traces::span_maker);
+        let server = serve(listeners, workers, &present, &present_reception, spans.as_ref())
+            .map_err(refused)?;
         let live = Live { houses, receptions, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
-        Ok(Self { server, addresses, generated_key, live, drain, following })
+        Ok(Self { server, addresses, generated_key, live, drain, traces, following })
     }
 
     /// Where we listen; with port 0 the port that the system chose.
@@ -117,7 +127,7 @@ impl Gateway {
     /// requests and streams finish within `timeouts.drain`, and ends what is left. A second request
     /// to stop ends the drain at once.
     pub async fn run(self, mut stops: mpsc::Receiver<()>) -> io::Result<()> {
-        let Self { server, live, drain, following, .. } = self;
+        let Self { server, live, drain, traces, following, .. } = self;
         let handle = server.handle();
         let mut server = actix_rt::spawn(server);
         tokio::select! {
@@ -147,6 +157,9 @@ impl Gateway {
                     handle.stop(false).await;
                 }
             }
+        }
+        if let Some(traces) = traces {
+            traces.stop().await;
         }
         tracing::info!("stopped");
         Ok(())

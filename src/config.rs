@@ -34,6 +34,7 @@ mod secret;
 mod server;
 mod settings;
 mod shapes;
+mod telemetry;
 mod tls;
 mod units;
 
@@ -50,6 +51,7 @@ pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
 pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
+pub use telemetry::Otlp;
 pub use tls::{Tls, TlsFiles};
 
 use places::Places;

@@ -174,9 +174,10 @@ fn warn_of_listener(started_with: &Settings, now: &Settings) {
         ("host", old.listen.host != new.listen.host),
         ("port", old.listen.port != new.listen.port),
         ("admin", old.admin != new.admin),
+        ("telemetry", old.traces != new.traces),
     ];
     for (key, _) in changes.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!(key, "belongs to the listener; restart to use its new value");
+        tracing::warn!(key, "belongs to the start; restart to use its new value");
     }
 }
 

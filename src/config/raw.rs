@@ -38,6 +38,7 @@ pub struct RawSettings {
     pub tls: Section<RawTls>,
     pub admin: Section<RawAdmin>,
     pub log: Section<RawLog>,
+    pub telemetry: Section<RawTelemetry>,
 }
 
 /// An entry of `api-keys` with a name; a plain text is the other way to write one.
@@ -187,4 +188,21 @@ pub struct RawAdmin {
 pub struct RawLog {
     pub format: Scalar,
     pub level: Scalar,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawTelemetry {
+    pub otlp: Section<RawOtlp>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawOtlp {
+    pub endpoint: Scalar,
+    pub headers: RawHeaders,
+    pub headers_file: Scalar,
+    pub headers_env: Scalar,
+    pub service_name: Scalar,
+    pub sample_ratio: Scalar,
 }

@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         match scalar {
             Scalar::Absent => None,
             Scalar::Text(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float => {
+            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_) => {
                 self.problem(path, format!("is {}; put it in quotes", scalar.kind()));
                 None
             }

@@ -155,7 +155,7 @@ mod tests {
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             (Scalar::Integer(123_456), none(), none(), "f: a.key is a number; put it in quotes".to_owned()),
-            (Scalar::Float, none(), none(), "f: a.key is a number; put it in quotes".to_owned()),
+            (Scalar::Float(0.5), none(), none(), "f: a.key is a number; put it in quotes".to_owned()),
             (Scalar::Bool(true), none(), none(), "f: a.key is a boolean; put it in quotes".to_owned()),
             (text("hush"), none(), text("KEY"), "f: a.key is given twice; keep one of `key`, `key-file` and `key-env`".to_owned()),
             (none(), text(empty), none(), format!("f: a.key-file names `{empty}`, which is empty")),

@@ -12,6 +12,7 @@ use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::Routing;
 use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::telemetry::Otlp;
 use super::tls::Tls;
 
 /// Everything that can be set, checked. Prints secrets as stars, in every format.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub tls: Tls,
     pub admin: Admin,
     pub log: Log,
+    /// `None`: no traces.
+    pub traces: Option<Otlp>,
     pub routing: Routing,
     /// How often a call is tried again when a credential failed and nothing has gone to the client
     /// yet: each time over all credentials that may serve. Default 3, at most 100.
@@ -97,6 +100,7 @@ impl Reader<'_> {
         let tls = self.section("tls", raw.tls);
         let admin = self.section("admin", raw.admin);
         let log = self.section("log", raw.log);
+        let telemetry = self.section("telemetry", raw.telemetry);
         Settings {
             listen,
             clients,
@@ -108,6 +112,7 @@ impl Reader<'_> {
             tls: self.tls(&tls),
             admin: self.admin(&admin),
             log: self.log(&log),
+            traces: self.traces(telemetry),
             routing,
             request_retry,
             max_retry_interval,

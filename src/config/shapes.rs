@@ -23,7 +23,7 @@ pub enum Scalar {
     Absent,
     Bool(bool),
     Integer(i64),
-    Float,
+    Float(f64),
     Text(String),
     List,
     Map,
@@ -35,7 +35,7 @@ impl Scalar {
         match self {
             Self::Absent => "empty",
             Self::Bool(_) => "a boolean",
-            Self::Integer(_) | Self::Float => "a number",
+            Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
             Self::List => "a list",
             Self::Map => "a map",
@@ -145,11 +145,13 @@ impl<'de, S: Shape<'de>> Visitor<'de> for ShapeVisitor<S> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<S, E> {
-        Ok(S::of_scalar(i64::try_from(value).map_or(Scalar::Float, Scalar::Integer)))
+        #[expect(clippy::cast_precision_loss, reason = "no key takes a number as large as this")]
+        let float = Scalar::Float(value as f64);
+        Ok(S::of_scalar(i64::try_from(value).map_or(float, Scalar::Integer)))
     }
 
-    fn visit_f64<E>(self, _value: f64) -> Result<S, E> {
-        Ok(S::of_scalar(Scalar::Float))
+    fn visit_f64<E>(self, value: f64) -> Result<S, E> {
+        Ok(S::of_scalar(Scalar::Float(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<S, E> {

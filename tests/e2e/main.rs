@@ -34,6 +34,7 @@ mod smuggling;
 mod support;
 mod thinking;
 mod tls;
+mod traces;
 mod translation;
 mod translation_memory;
 mod websocket;
