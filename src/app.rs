@@ -1,5 +1,6 @@
 //! The composition root: starts the actors, listens, serves, reloads, drains.
 
+mod admin_listener;
 mod certificate;
 mod house;
 mod listen;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 pub use self::certificate::CertificateError;
 pub use self::reload::{Reload, WatchedConfig, amp_api_key};
 
+use self::admin_listener::AdminListener;
 use self::house::{Plans, generated_client, key_for_nobody};
 use self::listen::listen;
 use self::reload::Live;
@@ -41,6 +43,11 @@ pub enum StartError {
     OpenWithoutKeys { host: String },
     #[error("cannot listen on {host}:{port}: {cause}")]
     Listen { host: String, port: u16, cause: io::Error },
+    #[error(
+        "cannot listen on {host}:{port} for metrics and status: {cause}. Set another `admin.port` (0 takes \
+         any free one), or `admin: {{ enable: false }}`"
+    )]
+    ListenAdmin { host: String, port: u16, cause: io::Error },
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error(transparent)]
@@ -67,6 +74,8 @@ pub struct Launch {
 pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
+    /// `None`: switched off.
+    admin: Option<AdminListener>,
     generated_key: Option<String>,
     live: Live,
     drain: Drain,
@@ -99,6 +108,7 @@ impl Gateway {
         let listeners = listen(&settings.listen).map_err(refused)?;
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>().map_err(refused)?;
+        let admin = AdminListener::open(&settings.admin, present.clone())?;
         let trust = || (*plans.upstream.tls.http1_only).clone();
         let traces =
             settings.traces.as_ref().map(|otlp| Traces::start(otlp, trust())).transpose()?;
@@ -108,13 +118,19 @@ impl Gateway {
         let live = Live { houses, receptions, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
-        Ok(Self { server, addresses, generated_key, live, drain, traces, following })
+        Ok(Self { server, addresses, admin, generated_key, live, drain, traces, following })
     }
 
     /// Where we listen; with port 0 the port that the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where metrics and status are; `None` when they are switched off.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|admin| admin.addresses().first().copied())
     }
 
     /// The key made up for this run because none was configured. Shown once, on start-up.
@@ -126,7 +142,20 @@ impl Gateway {
     /// Serves until the first request to stop, then drains: accepts nothing new, lets running
     /// requests and streams finish within `timeouts.drain`, and ends what is left. A second request
     /// to stop ends the drain at once.
-    pub async fn run(self, mut stops: mpsc::Receiver<()>) -> io::Result<()> {
+    pub async fn run(mut self, stops: mpsc::Receiver<()>) -> io::Result<()> {
+        let admin = self.admin.take().map(AdminListener::run);
+        let served = self.serve(stops).await;
+        // Last, so that the drain can be watched.
+        if let Some(admin) = admin {
+            admin.stop(true).await;
+        }
+        if served.is_ok() {
+            tracing::info!("stopped");
+        }
+        served
+    }
+
+    async fn serve(self, mut stops: mpsc::Receiver<()>) -> io::Result<()> {
         let Self { server, live, drain, traces, following, .. } = self;
         let handle = server.handle();
         let mut server = actix_rt::spawn(server);
@@ -161,7 +190,6 @@ impl Gateway {
         if let Some(traces) = traces {
             traces.stop().await;
         }
-        tracing::info!("stopped");
         Ok(())
     }
 }

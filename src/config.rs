@@ -8,6 +8,7 @@
 //! Whether a configuration is *safe* (open to the network without a key) is not decided here, but
 //! by whoever opens the listener.
 
+mod admin;
 mod aliases;
 mod amp;
 mod base_url;
@@ -41,6 +42,7 @@ mod units;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use admin::Admin;
 pub use amp::{Amp, Fallback};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
@@ -49,7 +51,7 @@ pub use models::Model;
 pub use problem::{ConfigError, Problem, Warning, WarningKind};
 pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
 pub use routing::{Routing, Strategy};
-pub use server::{Admin, Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
+pub use server::{Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
 pub use telemetry::Otlp;
 pub use tls::{Tls, TlsFiles};

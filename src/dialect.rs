@@ -6,6 +6,7 @@
 //! | `error`       | the error body, and the event that ends a broken stream          |
 //! | `first_token` | where the first token of a stream is                             |
 //! | `gemini`      | the paths that name a model and a method                         |
+//! | `limits`      | what an answer's head tells of the provider's limits              |
 //! | `models`      | the four shapes of a list of models                              |
 //! | `session`     | which conversation a call belongs to                             |
 //! | `verdict`     | what a failure says about the credential, and how long it lasts  |
@@ -15,9 +16,11 @@
 //! official SDK parses.
 
 mod answer;
+mod duration;
 mod error;
 mod first_token;
 mod gemini;
+mod limits;
 mod models;
 mod session;
 mod verdict;
@@ -28,6 +31,7 @@ pub use first_token::has_token;
 pub use gemini::{
     GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
 };
+pub use limits::{ToldLimit, told_limits};
 pub use models::{
     ListedModel, ModelEntry, ModelListShape, ModelsPage, list_shape, models_list, naming_member,
     page_query, read_models_page,

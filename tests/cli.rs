@@ -23,6 +23,7 @@ impl Desk {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ampgate"));
         command.args(args).env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
+        command.env("AMPGATE__ADMIN__PORT", "0");
         // Where a coverage run wants to be told what ran.
         command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
         command.stdin(Stdio::null());
@@ -129,6 +130,25 @@ fn nobody_listens_openly_without_keys() {
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("`api-keys`") && told.contains("0.0.0.0"), "{told}");
+}
+
+#[test]
+fn a_taken_admin_port_is_a_failure_that_says_what_to_set() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let desk = Desk::new();
+
+    let output = desk
+        .command(&["serve", "--port", "0"])
+        .env("AMPGATE__ADMIN__PORT", &port)
+        .output()
+        .unwrap();
+
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for word in [&*format!("127.0.0.1:{port}"), "metrics and status", "`admin.port`"] {
+        assert!(told.contains(word), "{word} is missing:\n{told}");
+    }
 }
 
 #[test]

@@ -214,7 +214,6 @@ fn one_wrong_value_gives_one_message() {
 
 #[test]
 fn what_is_odd_but_usable_gives_a_warning() {
-    let later = "is not active yet: it is checked, and otherwise has no effect";
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
         ("api-keys: ['${KEY}']", "api-keys[0] is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),
@@ -224,7 +223,7 @@ fn what_is_odd_but_usable_gives_a_warning() {
         ("ampcode: { model-mappings: [{ from: GPT-5, to: a }, { from: gpt-5, to: b }] }", "ampcode.model-mappings[1] has the `from` of ampcode.model-mappings[0], which comes first".to_owned()),
         ("ampcode: { upstream-url: 'https://h/${X}' }", "ampcode.upstream-url is taken as it is: `${...}` is not interpolated; write the address".to_owned()),
         ("routing: { strategy: weighted-round-robin }", "routing.strategy is `weighted-round-robin`; ampgate has no weights, and takes turns".to_owned()),
-        ("admin: { port: 1 }", format!("admin.port {later}")),
+        ("admin: { key: '${KEY}' }", "admin.key is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),
         ("codex: { identity-confuse: true }", "codex is CLIProxyAPI's and has no effect in ampgate: ampgate never disguises a client".to_owned()),
     ];
     for (text, expected) in cases {

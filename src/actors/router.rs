@@ -10,7 +10,7 @@
 //! - `cooldown`: which of them rest, and for how long.
 //! - `affinity`: which of them a conversation is with.
 //! - `offers`: what can be asked for.
-//! - `health`: how the credentials are, for those who watch.
+//! - `health`: how each credential is doing, for whoever operates the gateway.
 
 mod actor;
 mod affinity;
@@ -30,11 +30,14 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix::{Actor as _, Addr};
+use actix_web::http::header::HeaderMap;
 use arc_swap::ArcSwap;
 
+pub use cooldown::ListedRest;
+pub use health::{CredentialHealth, SeenLimit};
 pub use offers::{Account, DiscoveredLists, ListSource, NoList, Offer, Offers};
 pub use plan::{
     Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach, RestingProvider,
@@ -43,17 +46,17 @@ pub use plan::{
 pub use table::{Fallbacks, Rules};
 
 use self::actor::{
-    Bind, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext, ReportNoResponses,
-    ReportSuccess, Settle,
+    Bind, Forget, ForgetAllBut, ProviderRouterActor, ReportFailure, ReportNoLongContext,
+    ReportNoResponses, ReportSuccess, Settle,
 };
 use self::affinity::{Affinity, Conversation};
 use self::cooldown::CoolingState;
 use self::pick::{Picked, Seat, Situation, may_ask_again, pick};
 use self::snapshot::{Routes, Shared, Snapshot, TURNS};
-use self::table::Candidate;
+use self::table::{Candidate, Member};
 use super::clock::Clock;
 use crate::config::{Credential, Routing};
-use crate::dialect::{SessionKey, Trouble};
+use crate::dialect::{SessionKey, Trouble, told_limits};
 use crate::error::GatewayError;
 use crate::metrics::{CooldownCount, Metrics};
 use crate::types::{Dialect, ModelName};
@@ -376,6 +379,40 @@ impl ProviderRouter {
     pub fn found_without_responses(&self, plan: &LocalPlan) {
         let (member, model) = (plan.member.clone(), plan.upstream_model.clone());
         self.0.actor.do_send(ReportNoResponses(member, model));
+    }
+
+    /// How each credential is doing, in the order of the configuration.
+    #[must_use]
+    pub fn health(&self) -> Vec<CredentialHealth> {
+        let snapshot = self.0.shared.snapshot.load();
+        let of = |member: &Arc<Member>| CredentialHealth {
+            id: member.credential.id.clone(),
+            provider: member.credential.provider.clone(),
+            rests: snapshot.cooldowns.rests(member.id),
+            limits: member.seen_limits.read(),
+        };
+        self.0.routes.table.members().iter().map(of).collect()
+    }
+
+    /// Forgets every rest of a credential, and returns when the next choice knows it; `false` when there
+    /// is no such credential.
+    pub async fn reset(&self, credential: &str) -> bool {
+        let mut members = self.0.routes.table.members().iter();
+        let Some(member) = members.find(|m| m.credential.id.as_str() == credential) else {
+            return false;
+        };
+        self.0.actor.do_send(Forget(member.clone()));
+        self.settle().await;
+        true
+    }
+
+    /// Notes what the head of an answer tells of the limits of its credential.
+    pub fn note_limits(&self, plan: &LocalPlan, fields: &HeaderMap) {
+        let now = SystemTime::now();
+        let told = told_limits(fields, now);
+        if !told.is_empty() {
+            plan.member.seen_limits.note(told, now);
+        }
     }
 
     async fn settle(&self) {

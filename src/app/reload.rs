@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::admin_listener::warn_if_open;
 use super::house::Plans;
 use super::serving::Reception;
 use super::watch::ConfigWatch;
@@ -162,6 +163,9 @@ async fn reload_once(
         tracing::warn!("{warning}");
     }
     warn_of_listener(started_with, &plans.settings);
+    if before.settings.admin.key.is_some() && started_with.admin.is_enabled {
+        warn_if_open(&started_with.admin.listen, &plans.settings.admin);
+    }
     let house = plans.rebuild(&before).await;
     Reception::follow(&live.receptions, reception);
     live.houses.send_replace(Arc::new(house));
@@ -173,7 +177,9 @@ fn warn_of_listener(started_with: &Settings, now: &Settings) {
     let changes = [
         ("host", old.listen.host != new.listen.host),
         ("port", old.listen.port != new.listen.port),
-        ("admin", old.admin != new.admin),
+        ("admin.enable", old.admin.is_enabled != new.admin.is_enabled),
+        ("admin.host", old.admin.listen.host != new.admin.listen.host),
+        ("admin.port", old.admin.listen.port != new.admin.listen.port),
         ("telemetry", old.traces != new.traces),
     ];
     for (key, _) in changes.iter().filter(|(_, changed)| *changed) {

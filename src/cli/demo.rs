@@ -69,7 +69,7 @@ pub(super) fn run(sources: &Sources, args: &DemoArgs) -> Result<(), Failure> {
         let address = gateway.addresses().first().copied();
         let address = reachable(address.ok_or("the gateway listens nowhere")?);
         let key = args.client_key.as_deref().or(gateway.generated_key()).unwrap_or_default();
-        say(&welcome(address, key));
+        say(&welcome(address, key, gateway.admin_address()));
         let shown = (!args.no_call).then(|| actix_rt::spawn(call::show(address, key.to_owned())));
         let served = gateway.run(stops).await;
         if let Some(shown) = shown {
@@ -102,8 +102,17 @@ pub(super) fn run_upstream(sources: &Sources, args: &DemoUpstreamArgs) -> Result
 
 /// The demo's configuration is its own: a file or variables of the user's would point elsewhere.
 fn own_sources(sources: &Sources) -> Sources {
-    let kept =
-        ["HOME", "AMPGATE__HOST", "AMPGATE__PORT", "AMPGATE__LOG__FORMAT", "AMPGATE__LOG__LEVEL"];
+    let kept = [
+        "HOME",
+        "AMPGATE__HOST",
+        "AMPGATE__PORT",
+        "AMPGATE__ADMIN__ENABLE",
+        "AMPGATE__ADMIN__HOST",
+        "AMPGATE__ADMIN__PORT",
+        "AMPGATE__ADMIN__KEY",
+        "AMPGATE__LOG__FORMAT",
+        "AMPGATE__LOG__LEVEL",
+    ];
     let environment: BTreeMap<String, String> = sources
         .environment
         .iter()
@@ -116,7 +125,7 @@ fn own_sources(sources: &Sources) -> Sources {
 }
 
 fn settings(origin: &str, args: &DemoArgs) -> String {
-    let mut yaml = String::from("log: { level: info }\n");
+    let mut yaml = String::from("log: { level: info }\nadmin: { port: 0 }\n");
     // Writing to a string cannot fail.
     if let Some(key) = &args.client_key {
         let _ = writeln!(yaml, "api-keys: [ {{ name: demo, key: {} }} ]", json_string(key));
@@ -152,7 +161,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn welcome(address: SocketAddr, key: &str) -> String {
+fn welcome(address: SocketAddr, key: &str, admin: Option<SocketAddr>) -> String {
+    let admin = admin.map_or_else(String::new, |admin| {
+        let admin = reachable(admin);
+        format!("What is going on:  http://{admin}/\n         ")
+    });
     format!(
         "ampgate demo: a gateway on http://{address}, with an embedded upstream behind it.\n\
          The client key of this run is\n\n    {key}\n\n\
@@ -164,6 +177,6 @@ fn welcome(address: SocketAddr, key: &str) -> String {
          curl -X POST 'http://{address}/api/internal?getUserInfo' -H 'authorization: Bearer {key}' \\\n        \
          -H 'content-type: application/json' -d '{{\"method\":\"getUserInfo\",\"params\":{{}}}}'\n\n\
          An old Amp client:  AMP_URL=http://{address} AMP_API_KEY={key} amp -x 'say hi'\n\
-         Ctrl-C stops it.\n"
+         {admin}Ctrl-C stops it.\n"
     )
 }

@@ -37,6 +37,9 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
         for address in gateway.addresses() {
             tracing::info!(%address, "listening");
         }
+        if let Some(address) = gateway.admin_address() {
+            tracing::info!(%address, "listening for metrics and status");
+        }
         if let Some(key) = gateway.generated_key() {
             say(&format!(
                 "No `api-keys` are configured, so this run has a key of its own:\n\n    {key}\n"

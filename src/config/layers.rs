@@ -9,7 +9,7 @@ use super::places::Places;
 
 /// Every default, as one would write it in the file. Keys without a line here default to "none",
 /// `false` or an empty list.
-const DEFAULTS: [(&str, &str); 27] = [
+const DEFAULTS: [(&str, &str); 28] = [
     ("host", "127.0.0.1"),
     ("port", "8317"),
     ("ampcode.upstream-url", "https://ampcode.com"),
@@ -33,6 +33,7 @@ const DEFAULTS: [(&str, &str); 27] = [
     ("tls.cert", ""),
     ("tls.key", ""),
     ("tls.upstream-ca", ""),
+    ("admin.enable", "true"),
     ("admin.host", "127.0.0.1"),
     ("admin.port", "8318"),
     ("log.format", "auto"),

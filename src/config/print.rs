@@ -90,8 +90,10 @@ impl Settings {
             page.text("upstream-ca", &optional(upstream_ca.map(|path| path.display())));
         });
         page.section("admin", |page| {
-            page.text("host", &self.admin.host);
-            page.value("port", self.admin.port);
+            page.value("enable", self.admin.is_enabled);
+            page.text("host", &self.admin.listen.host);
+            page.value("port", self.admin.listen.port);
+            page.text("key", self.admin.key.as_ref().map_or("", |_| STARS));
         });
         page.section("log", |page| {
             page.value("format", word(&LOG_FORMATS, self.log.format));

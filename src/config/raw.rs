@@ -179,8 +179,12 @@ pub struct RawTls {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct RawAdmin {
+    pub enable: Scalar,
     pub host: Scalar,
     pub port: Scalar,
+    pub key: Scalar,
+    pub key_file: Scalar,
+    pub key_env: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

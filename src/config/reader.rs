@@ -55,11 +55,6 @@ impl<'a> Reader<'a> {
         self.warnings.push(Warning { kind, source, path, what });
     }
 
-    /// Says that a key is understood, but waits for a later version.
-    pub fn warn_not_active(&mut self, path: &str) {
-        self.warn(path, "is not active yet: it is checked, and otherwise has no effect");
-    }
-
     pub fn section<T: Default>(&mut self, path: &str, section: Section<T>) -> T {
         match section {
             Section::Map(inner) => inner,

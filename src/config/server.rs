@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::raw::{RawAdmin, RawCors, RawLimits, RawLog, RawTimeouts};
+use super::raw::{RawCors, RawLimits, RawLog, RawTimeouts};
 use super::reader::Reader;
 use super::shapes::Scalar;
 
-/// Where clients connect.
+/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// A name or an address; empty means all interfaces, as CLIProxyAPI has it. Default 127.0.0.1.
     pub host: String,
-    /// Default 8317; 0 takes any free one, and the log says which.
+    /// Default 8317 for clients, 8318 for `admin`; 0 takes any free one, and the log says which.
     pub port: u16,
 }
 
@@ -61,15 +61,6 @@ pub struct Timeouts {
     pub relay_first_byte: Duration,
     /// For running requests to end when the gateway stops. Default 30 s; 0 cuts them at once.
     pub drain: Duration,
-}
-
-/// Where metrics and status are served. Not active yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// Default 127.0.0.1.
-    pub host: String,
-    /// Default 8318; 0 takes any free one.
-    pub port: u16,
 }
 
 /// What is logged, and how.
@@ -129,7 +120,7 @@ impl Reader<'_> {
         Listen { host: self.host("host", host), port: self.port("port", port) }
     }
 
-    fn host(&mut self, path: &str, scalar: &Scalar) -> String {
+    pub fn host(&mut self, path: &str, scalar: &Scalar) -> String {
         let host = self.text(path, scalar).unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&host);
         let is_name =
@@ -187,20 +178,6 @@ impl Reader<'_> {
             relay_first_byte: timeout("relay-first-byte", &raw.relay_first_byte),
             drain: self.duration("timeouts.drain", &raw.drain, Duration::ZERO..=HOUR),
         }
-    }
-
-    pub fn admin(&mut self, raw: &RawAdmin) -> Admin {
-        let admin = Admin {
-            host: self.host("admin.host", &raw.host),
-            port: self.port("admin.port", &raw.port),
-        };
-        if admin.host != "127.0.0.1" {
-            self.warn_not_active("admin.host");
-        }
-        if admin.port != 8318 {
-            self.warn_not_active("admin.port");
-        }
-        admin
     }
 
     pub fn log(&mut self, raw: &RawLog) -> Log {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::admin::Admin;
 use super::amp::Amp;
 use super::clients::Client;
 use super::credential::{self, Credential};
@@ -11,7 +12,7 @@ use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
 use super::routing::Routing;
-use super::server::{Admin, Cors, Limits, Listen, Log, Timeouts};
+use super::server::{Cors, Limits, Listen, Log, Timeouts};
 use super::telemetry::Otlp;
 use super::tls::Tls;
 

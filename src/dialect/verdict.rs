@@ -26,7 +26,6 @@
 //! `count_tokens` answers 404 there, and has the model all the same.
 
 mod classify;
-mod duration;
 mod first_event;
 mod hints;
 mod spent;
@@ -42,6 +41,7 @@ use actix_web::http::header::HeaderMap;
 pub use first_event::{FirstEvent, error_in_ok_body, first_event};
 
 use self::words::ErrorWords;
+use super::duration;
 
 /// What a provider's answer says about the credential it was asked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,6 +213,7 @@ async fn attempt(
             return Ok(Outcome::Failed(Failure::Error(failure), class));
         }
     };
+    router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
     if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {

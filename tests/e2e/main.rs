@@ -9,6 +9,7 @@
 #![expect(clippy::format_push_string, reason = "heads are built to be read, not to be fast")]
 #![expect(clippy::wrong_self_convention, reason = "`to_end` reads to the end")]
 
+mod admin;
 mod affinity;
 mod amp_history;
 mod amp_needs;

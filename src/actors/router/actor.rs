@@ -68,6 +68,11 @@ pub(super) struct ReportNoLongContext(pub Arc<Member>);
 #[rtype(result = "()")]
 pub(super) struct ReportNoResponses(pub Arc<Member>, pub ModelName);
 
+/// What is known against a credential is to be forgotten: somebody knows better.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Forget(pub Arc<Member>);
+
 /// Answered when everything sent before is known.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -203,6 +208,18 @@ impl Handler<ReportNoResponses> for ProviderRouterActor {
             let model = model.as_str();
             tracing::info!(credential, model, "no Responses there; Chat Completions is used now");
         }
+    }
+}
+
+impl Handler<Forget> for ProviderRouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget(member): Forget, _: &mut Self::Context) {
+        let had_rests = self.cooldowns.forget(member.id);
+        // The snapshot may still have what was forgotten here.
+        self.publish(|next| next.cooldowns = self.cooldowns.clone());
+        let credential = member.credential.id.as_str();
+        tracing::info!(credential, had_rests, "rests of a credential are forgotten, as asked");
     }
 }
 

@@ -21,6 +21,7 @@
 //! caller, and who is asked instead is the table's business. Callers name models as the provider
 //! does, without a thinking suffix, so that `m(high)` and `m` are one.
 
+mod listed;
 mod probe;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use listed::ListedRest;
 pub use probe::{Probe, ProbeLease};
 
 use crate::dialect::{Scope, Trouble, TroubleClass};
@@ -96,14 +98,6 @@ pub struct Rest {
     pub until: Instant,
     /// How many backoffs there were in a row.
     pub level: u32,
-}
-
-/// What of a credential rests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Resting {
-    pub whole: bool,
-    /// How many models by themselves.
-    pub models: usize,
 }
 
 /// Whether a credential may be asked for a model.
@@ -204,17 +198,6 @@ impl Cooldowns {
                 is_guess: entries().all(Entry::is_guess),
             },
             None => CoolingState::Ready,
-        }
-    }
-
-    /// What of a credential rests now.
-    #[must_use]
-    pub fn resting(&self, member: MemberId, now: Instant) -> Resting {
-        let Some(state) = self.members.get(&member) else { return Resting::default() };
-        let rests = |entry: &Entry| now < entry.until;
-        Resting {
-            whole: state.whole.as_ref().is_some_and(rests),
-            models: state.models.values().filter(|entry| rests(entry)).count(),
         }
     }
 

@@ -11,6 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::cooldown::MemberId;
+use super::health::SeenLimits;
 use super::plan::{Found, Reach, SocketService};
 use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
@@ -49,6 +50,8 @@ pub struct Rules {
 pub(super) struct Member {
     pub id: MemberId,
     pub credential: Arc<Credential>,
+    /// The account's, so it goes on in the table that follows.
+    pub seen_limits: Arc<SeenLimits>,
 }
 
 /// One way to serve a model: a credential, and what its provider calls the model.
@@ -93,8 +96,10 @@ impl RouteTable {
             .into_iter()
             .map(|credential| {
                 let same = known.iter().position(|old| same_account(&old.credential, &credential));
-                let id = same.map_or_else(&mut next_id, |at| known.swap_remove(at).id);
-                Arc::new(Member { id, credential: Arc::new(credential) })
+                let same = same.map(|at| known.swap_remove(at));
+                let id = same.map_or_else(&mut next_id, |old| old.id);
+                let seen_limits = same.map(|old| old.seen_limits.clone()).unwrap_or_default();
+                Arc::new(Member { id, credential: Arc::new(credential), seen_limits })
             })
             .collect();
         Self { members, rules }

@@ -415,3 +415,78 @@ async fn a_websocket_takes_turns_and_avoids_a_credential_that_rests() {
         story.router.choose_for_socket(Dialect::Anthropic, &Attempts::default(), || None).is_none()
     );
 }
+
+#[actix_web::test]
+async fn health_tells_of_each_credential_in_the_order_of_the_configuration() {
+    let story = Story::of(vec![claude("b"), claude("a")]);
+    let of_model = story.plan("Claude-X", None);
+    let failed = of_model.credential().id.to_string();
+    story.router.failed(of_model, limited(Some(60)), story.router.now()).await;
+    let of_whole = story.plan("claude-x", None);
+    let unauthorized =
+        Trouble { class: TroubleClass::Unauthorized, scope: Scope::Credential, wait: None };
+    story.router.failed(of_whole, unauthorized, story.router.now()).await;
+
+    let health = story.router.health();
+
+    let ids: Vec<&str> = health.iter().map(|credential| credential.id.as_str()).collect();
+    assert_eq!(ids, ["b", "a"]);
+    for credential in &health {
+        let [rest] = &credential.rests[..] else { panic!("{credential:?}") };
+        let (model, reason, was_told) = if credential.id.as_str() == failed {
+            (Some("claude-x"), "limited", true)
+        } else {
+            (None, "unauthorized", false)
+        };
+        assert_eq!(
+            (rest.model.as_deref(), rest.reason, rest.was_told),
+            (model, reason, was_told),
+            "{credential:?}"
+        );
+        assert!(rest.until > story.router.now());
+    }
+}
+
+#[actix_web::test]
+async fn a_reset_ends_every_rest_of_its_credential_and_of_no_other() {
+    let story = Story::of(vec![claude("a"), claude("b")]);
+    for model in ["claude-x", "claude-x", "claude-y", "claude-y"] {
+        let plan = story.plan(model, None);
+        story.router.failed(plan, limited(Some(600)), story.router.now()).await;
+    }
+    assert!(story.rests("claude-x").is_some() && story.rests("claude-y").is_some());
+
+    assert!(story.router.reset("a").await);
+
+    assert_eq!(story.calls(3, None).await, "a a a");
+    assert_eq!(story.call("claude-y", None).await, "a");
+    let rests: Vec<usize> = story.router.health().iter().map(|health| health.rests.len()).collect();
+    assert_eq!(rests, [0, 2]);
+    assert!(!story.router.reset("c").await, "there is no such credential");
+}
+
+#[actix_web::test]
+async fn limits_are_kept_for_each_account_and_over_reloads() {
+    let story = Story::of(vec![claude("a"), claude("b")]);
+    let told = |remaining: &str| {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [("limit", "50"), ("remaining", remaining)] {
+            let name = format!("anthropic-ratelimit-requests-{name}");
+            fields.insert(name.parse().unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        fields
+    };
+    let plan = story.plan("claude-x", None);
+    let asked = plan.credential().id.to_string();
+
+    story.router.note_limits(&plan, &told("49"));
+    story.router.note_limits(&plan, &told("48"));
+    story.router.note_limits(&plan, &HeaderMap::new());
+    let story = story.reconfigured(settings(vec![claude("b"), claude("a"), claude("c")])).await;
+
+    for health in story.router.health() {
+        let remaining: Vec<_> = health.limits.iter().map(|limit| limit.told.remaining).collect();
+        let expected = if health.id.as_str() == asked { vec![Some(48.0)] } else { vec![] };
+        assert_eq!(remaining, expected, "{}: the newest, and nobody else's", health.id);
+    }
+}

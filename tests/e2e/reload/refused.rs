@@ -75,11 +75,11 @@ async fn where_we_listen_is_warned_of_and_keeps_nothing_else_back() {
     let listening = "host: 127.0.0.1\nport: 0\n";
     write_in_place(folder.path(), &(relaying("key-1", &amp.origin) + listening));
     let mut gateway = GatewayProcess::start_in(folder, &[], JSON);
-    let other = "host: localhost\nport: 1\nadmin: { port: 0 }\n";
+    let other = "host: localhost\nport: 1\nadmin: { host: localhost, key: k }\n";
 
     let said = gateway.reload(&(relaying("key-2", &amp.origin) + other));
 
-    for key in ["host", "port", "admin"] {
+    for key in ["host", "port", "admin.host"] {
         assert!(said.contains(&format!(r#""key":"{key}""#)), "{key} is not warned of:\n{said}");
     }
     assert_eq!(status(&gateway, "key-2").await, 200, "still there");

@@ -55,7 +55,10 @@ impl Client {
 
     /// Sends a request with the given fields and body, `Content-Length` included when there is one.
     pub async fn send(&mut self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: gateway\r\n");
+        let mut head = format!("{method} {target} HTTP/1.1\r\n");
+        if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str("host: gateway\r\n");
+        }
         for (name, value) in fields {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -64,6 +67,18 @@ impl Client {
         }
         head.push_str("\r\n");
         self.say([head.as_bytes(), body].concat()).await;
+    }
+
+    /// Sends a request and reads its answer.
+    pub async fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        self.send(method, target, fields, body).await;
+        if method == "HEAD" { self.head().await } else { self.response().await }
     }
 
     /// The head of the next answer.

@@ -13,6 +13,7 @@ use super::client::{Client, Response};
 /// A gateway that stops with the test.
 pub struct TestGateway {
     pub address: SocketAddr,
+    admin: Option<SocketAddr>,
     /// Dropped with the test, and then the gateway stops.
     _stop: mpsc::Sender<()>,
     _folder: tempfile::TempDir,
@@ -42,7 +43,10 @@ impl TestGateway {
         let file = folder.path().join("ampgate.yaml");
         std::fs::write(&file, yaml).unwrap();
         let home = folder.path().display().to_string();
-        let mut environment = BTreeMap::from([("HOME".to_owned(), home)]);
+        let mut environment = BTreeMap::from([
+            ("HOME".to_owned(), home),
+            ("AMPGATE__ADMIN__PORT".to_owned(), "0".to_owned()),
+        ]);
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         environment.extend(variables.iter().map(owned));
         let loaded = load(&Sources {
@@ -54,10 +58,10 @@ impl TestGateway {
         let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
         let launch = Launch { settings: loaded.settings, amp_api_key, workers: 1, reload: None };
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
-        let address = gateway.addresses()[0];
+        let (address, admin) = (gateway.addresses()[0], gateway.admin_address());
         let (stop, stops) = mpsc::channel(2);
         actix_rt::spawn(gateway.run(stops));
-        Self { address, _stop: stop, _folder: folder }
+        Self { address, admin, _stop: stop, _folder: folder }
     }
 
     /// A gateway between [`CLIENT_KEY`] and an Amp server at `origin`, with the team key `team-key`.
@@ -67,6 +71,26 @@ impl TestGateway {
              ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n"
         ))
         .await
+    }
+
+    /// Where metrics and status are.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin.expect("the admin listener is on")
+    }
+
+    /// One request to the admin listener.
+    pub async fn ask_admin(&self, method: &str, target: &str, fields: &[(&str, &str)]) -> Response {
+        Client::connect(self.admin()).await.ask(method, target, fields, b"").await
+    }
+
+    /// The status, as its page shows it.
+    pub async fn status(&self) -> serde_json::Value {
+        self.ask_admin("GET", "/status", &[]).await.json()
+    }
+
+    /// What the admin listener has counted.
+    pub async fn metrics(&self) -> String {
+        self.ask_admin("GET", "/metrics", &[]).await.text()
     }
 
     pub async fn connect(&self) -> Client {
@@ -94,9 +118,7 @@ impl TestGateway {
         fields: &[(&str, &str)],
         body: impl AsRef<[u8]>,
     ) -> Response {
-        let mut client = self.connect().await;
-        client.send(method, target, fields, body.as_ref()).await;
-        if method == "HEAD" { client.head().await } else { client.response().await }
+        self.connect().await.ask(method, target, fields, body.as_ref()).await
     }
 
     pub async fn get(&self, target: &str) -> Response {

@@ -49,6 +49,7 @@ impl GatewayProcess {
             // Where a coverage run wants to be told what ran.
             .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("HOME", folder.path())
+            .env("AMPGATE__ADMIN__PORT", "0")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -75,6 +76,13 @@ impl GatewayProcess {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         process.address = line["address"].as_str().unwrap().parse().unwrap();
         process
+    }
+
+    /// Where metrics and status are. To be asked once, before the log is read on.
+    pub fn admin(&mut self) -> SocketAddr {
+        let line = self.log_line_with("listening for metrics and status");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        line["address"].as_str().unwrap().parse().unwrap()
     }
 
     pub async fn connect(&self) -> Client {
