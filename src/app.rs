@@ -28,6 +28,7 @@ use crate::actors::clock::WallClock;
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
+use crate::telemetry::{Traces, TracesError};
 use crate::types::ApiKey;
 
 /// After the drain time every stream is told to end; this is for the telling.
@@ -52,6 +53,8 @@ pub enum StartError {
     Trust(#[from] TrustError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
 }
@@ -79,6 +82,8 @@ pub struct Gateway {
     generated_key: Option<String>,
     live: Live,
     drain: Drain,
+    /// `None`: no collector is configured.
+    traces: Option<Traces>,
     /// Follows the configuration; ends with the gateway.
     following: Option<actix_rt::task::JoinHandle<()>>,
 }
@@ -109,11 +114,16 @@ impl Gateway {
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>().map_err(refused)?;
         let admin = AdminListener::open(&settings.admin, present.clone())?;
-        let server = serve(listeners, workers, &present, &present_reception).map_err(refused)?;
+        let trust = || (*plans.upstream.tls.http1_only).clone();
+        let traces =
+            settings.traces.as_ref().map(|otlp| Traces::start(otlp, trust())).transpose()?;
+        let spans = traces.as_ref().map(Traces::span_maker);
+        let server = serve(listeners, workers, &present, &present_reception, spans.as_ref())
+            .map_err(refused)?;
         let live = Live { houses, receptions, generated };
         let following = reload
             .map(|reload| actix_rt::spawn(reload::follow(live.clone(), settings.clone(), reload)));
-        Ok(Self { server, addresses, admin, generated_key, live, drain, following })
+        Ok(Self { server, addresses, admin, generated_key, live, drain, traces, following })
     }
 
     /// Where we listen; with port 0 the port that the system chose.
@@ -151,7 +161,7 @@ impl Gateway {
     }
 
     async fn serve(self, mut stops: mpsc::Receiver<()>) -> io::Result<()> {
-        let Self { server, live, drain, following, .. } = self;
+        let Self { server, live, drain, traces, following, .. } = self;
         let handle = server.handle();
         let mut server = actix_rt::spawn(server);
         tokio::select! {
@@ -181,6 +191,9 @@ impl Gateway {
                     handle.stop(false).await;
                 }
             }
+        }
+        if let Some(traces) = traces {
+            traces.stop().await;
         }
         Ok(())
     }

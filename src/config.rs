@@ -39,6 +39,7 @@ mod server;
 mod settings;
 mod shapes;
 mod state;
+mod telemetry;
 mod tls;
 mod units;
 
@@ -60,6 +61,7 @@ pub use routing::{Routing, Strategy};
 pub use server::{Cors, Limits, Listen, Log, LogFormat, LogLevel, Timeouts};
 pub use settings::Settings;
 pub use state::{RedisServer, SharedStateSettings};
+pub use telemetry::Otlp;
 pub use tls::{Tls, TlsFiles};
 
 use places::Places;

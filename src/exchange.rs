@@ -74,7 +74,7 @@ pub async fn relay(
     let count = head.record.relayed_to_upstream();
     let body = streamed_body(request, payload, handles.settings.limits.request_body, count)?;
     let outgoing = amp_request(handles, &head, client, body).await?;
-    let upstream = sent::send(handles, outgoing).await?;
+    let upstream = sent::send(handles, Some(&head.record), outgoing).await?;
     let answering = Answering::relayed(&head, handles.drain.clone());
     Ok(answer::from_upstream(upstream.into(), answering).await)
 }

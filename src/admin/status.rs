@@ -20,7 +20,7 @@ pub struct Status {
     pub by_client: Vec<Spend>,
     pub by_model: Vec<Spend>,
     pub by_provider: Vec<Spend>,
-    /// From a model call to the first byte of its answer, and to its last.
+    /// From a model call to the first token of its answer, where that is a stream, and to its last byte.
     pub first_token: AnswerTimes,
     pub total: AnswerTimes,
     /// In the order of the configuration.

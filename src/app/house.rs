@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::StartError;
 use super::certificate::{ClientCertificate, certified_key};
 use crate::actors::House;
 use crate::actors::clock::{Clock, WallClock};
 use crate::actors::limits::Limits;
-use crate::actors::router::{Fallbacks, ProviderRouter, RouterSettings, Rules};
+use crate::actors::router::{CredentialHealth, Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
 use crate::actors::state::{SharedState, StatePlan};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
 use crate::config::{Amp, Client, ClientLimits, ClientRules, Fallback, Listen, Settings};
 use crate::drain::Drain;
-use crate::metrics::Metrics;
+use crate::metrics::{CredentialRest, Metrics};
 use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
 
 /// What a reload replaces as a whole.
@@ -106,7 +107,20 @@ impl Plans {
         let models = self.settings.models_by_name();
         metrics.knows_models(models.iter().map(String::as_str));
         let router = router.clone();
-        metrics.looks_up_rests_by(move || router.rests());
+        metrics.looks_up_rests_by(move || {
+            let now = router.now();
+            router.health().iter().map(|health| rest_of(health, now)).collect()
+        });
+    }
+}
+
+fn rest_of(health: &CredentialHealth, now: Instant) -> CredentialRest {
+    let lasting = || health.rests.iter().filter(|rest| now < rest.until);
+    CredentialRest {
+        provider: health.provider.to_string(),
+        credential: health.id.to_string(),
+        rests: lasting().any(|rest| rest.model.is_none()),
+        models: lasting().filter(|rest| rest.model.is_some()).count(),
     }
 }
 

@@ -184,9 +184,10 @@ fn warn_of_listener(started_with: &Settings, now: &Settings) {
         ("admin.enable", old.admin.is_enabled != new.admin.is_enabled),
         ("admin.host", old.admin.listen.host != new.admin.listen.host),
         ("admin.port", old.admin.listen.port != new.admin.listen.port),
+        ("telemetry", old.traces != new.traces),
     ];
     for (key, _) in changes.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!(key, "belongs to the listener; restart to use its new value");
+        tracing::warn!(key, "belongs to the start; restart to use its new value");
     }
 }
 

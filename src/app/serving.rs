@@ -34,7 +34,7 @@ use super::certificate::{CertificateError, ClientCertificate, Shown};
 use crate::actors::{House, Worker};
 use crate::guard::enforce;
 use crate::routes;
-use crate::telemetry::{RequestSpan, record_request};
+use crate::telemetry::{RequestSpan, SpanMaker, record_request};
 
 /// Open connections for each worker; beyond it, new ones wait in the backlog.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -88,6 +88,7 @@ pub(super) fn serve(
     workers: usize,
     houses: &watch::Receiver<Arc<House>>,
     receptions: &watch::Receiver<Arc<Reception>>,
+    spans: Option<&SpanMaker>,
 ) -> io::Result<Server> {
     let mut server = Server::build()
         .workers(workers)
@@ -97,10 +98,10 @@ pub(super) fn serve(
     let draining = server.graceful_shutdown_signal();
     for listener in listeners {
         let (houses, receptions) = (houses.clone(), receptions.clone());
-        let draining = draining.clone();
+        let (draining, spans) = (draining.clone(), spans.cloned());
         let factory = move || {
             let (houses, receptions) = (houses.clone(), receptions.clone());
-            let draining = draining.clone();
+            let (draining, spans) = (draining.clone(), spans.clone());
             fn_factory(move || {
                 // Runs on each worker, so its upstream actor lives on the worker's own arbiter.
                 let worker = Rc::new(Worker::new(houses.clone()));
@@ -110,7 +111,7 @@ pub(super) fn serve(
                     let draining = draining.clone();
                     Box::pin(async move { draining.notified().await })
                 });
-                let acceptor = Acceptor::new(worker, receptions.clone(), drains);
+                let acceptor = Acceptor::new(worker, receptions.clone(), drains, spans.clone());
                 async { Ok::<_, ()>(acceptor) }
             })
         };
@@ -130,6 +131,8 @@ struct Acceptor {
     worker: Rc<Worker>,
     receptions: watch::Receiver<Arc<Reception>>,
     drains: Drains,
+    /// `None`: there are no traces.
+    spans: Option<SpanMaker>,
     present: RefCell<Rc<Hall>>,
 }
 
@@ -151,9 +154,10 @@ impl Acceptor {
         worker: Rc<Worker>,
         receptions: watch::Receiver<Arc<Reception>>,
         drains: Drains,
+        spans: Option<SpanMaker>,
     ) -> Self {
         let present = RefCell::new(Hall::new(receptions.borrow().clone()));
-        Self { worker, receptions, drains, present }
+        Self { worker, receptions, drains, spans, present }
     }
 
     /// The hall of the reception that holds now. The one before stays for as long as somebody is in it.
@@ -183,9 +187,9 @@ impl Service<TcpStream> for Acceptor {
     fn call(&self, socket: TcpStream) -> Self::Future {
         let hall = self.hall();
         let (worker, receptions) = (self.worker.clone(), self.receptions.clone());
-        let drains = self.drains.clone();
+        let (drains, spans) = (self.drains.clone(), self.spans.clone());
         Box::pin(async move {
-            let open = || open(worker, &hall.reception, receptions, drains);
+            let open = || open(worker, &hall.reception, receptions, drains, spans);
             let connections = hall.connections.get_or_try_init(open).await?;
             let connection = connections.call(socket);
             // A tunnel of hours need not hold the certificate it once was shown.
@@ -201,14 +205,18 @@ async fn open(
     reception: &Arc<Reception>,
     receptions: watch::Receiver<Arc<Reception>>,
     drains: Drains,
+    spans: Option<SpanMaker>,
 ) -> Result<Connections, ()> {
     let mine = reception.clone();
     // The same for the life of the process; an `Rc`, so that a request counts no atomic.
     let metrics = Rc::new(worker.handles().metrics.clone());
     // The last `wrap` runs first: span, record, guards, route.
-    let app = App::new()
-        .app_data(worker)
-        .app_data(metrics)
+    let app = App::new().app_data(worker).app_data(metrics);
+    let app = match spans {
+        Some(spans) => app.app_data(Rc::new(spans)),
+        None => app,
+    };
+    let app = app
         .wrap(from_fn(enforce))
         .wrap(from_fn(record_request))
         .wrap(TracingLogger::<RequestSpan>::new())

@@ -3,6 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
+use actix_web::http::header::{HeaderName, HeaderValue};
+
 use super::amp::{Amp, FALLBACKS};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
@@ -11,6 +13,7 @@ use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
 use super::state::SharedStateSettings;
+use super::telemetry::Otlp;
 use super::units::print_size;
 use crate::types::Way;
 
@@ -107,6 +110,9 @@ impl Settings {
             page.value("format", word(&LOG_FORMATS, self.log.format));
             page.value("level", word(&LOG_LEVELS, self.log.level));
         });
+        page.section("telemetry", |page| {
+            page.section("otlp", |page| print_otlp(page, self.traces.as_ref()));
+        });
     }
 }
 
@@ -190,18 +196,29 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.text("alias", model.alias.as_str());
     });
     page.texts("excluded-models", &credential.excluded_models);
-    if credential.headers.is_empty() {
-        page.value("headers", "{}");
-    } else {
-        page.section("headers", |page| {
-            for (name, _) in &credential.headers {
-                page.text(name.as_str(), STARS);
-            }
-        });
-    }
+    print_headers(page, &credential.headers);
     page.text("prefix", credential.prefix.as_deref().unwrap_or_default());
     page.value("priority", credential.priority);
     page.value("disable-cooling", optional_flag(credential.disable_cooling));
+}
+
+fn print_headers(page: &mut Page, headers: &[(HeaderName, HeaderValue)]) {
+    if headers.is_empty() {
+        return page.value("headers", "{}");
+    }
+    page.section("headers", |page| {
+        for (name, _) in headers {
+            page.text(name.as_str(), STARS);
+        }
+    });
+}
+
+fn print_otlp(page: &mut Page, otlp: Option<&Otlp>) {
+    let Some(otlp) = otlp else { return page.text("endpoint", "") };
+    page.text("endpoint", otlp.endpoint.as_str());
+    print_headers(page, &otlp.headers);
+    page.text("service-name", &otlp.service_name);
+    page.value("sample-ratio", otlp.sample_ratio);
 }
 
 /// Not written means "as the rest", which YAML says as null.

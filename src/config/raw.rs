@@ -41,6 +41,7 @@ pub struct RawSettings {
     pub admin: Section<RawAdmin>,
     pub state: Section<RawState>,
     pub log: Section<RawLog>,
+    pub telemetry: Section<RawTelemetry>,
 }
 
 /// An entry of `api-keys` with a name; a plain text is the other way to write one.
@@ -229,4 +230,21 @@ pub struct RawState {
 pub struct RawLog {
     pub format: Scalar,
     pub level: Scalar,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawTelemetry {
+    pub otlp: Section<RawOtlp>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawOtlp {
+    pub endpoint: Scalar,
+    pub headers: RawHeaders,
+    pub headers_file: Scalar,
+    pub headers_env: Scalar,
+    pub service_name: Scalar,
+    pub sample_ratio: Scalar,
 }

@@ -16,6 +16,7 @@ use super::reader::Reader;
 use super::routing::Routing;
 use super::server::{Cors, Limits, Listen, Log, Timeouts};
 use super::state::SharedStateSettings;
+use super::telemetry::Otlp;
 use super::tls::Tls;
 
 /// Everything that can be set, checked. Prints secrets as stars, in every format.
@@ -38,6 +39,8 @@ pub struct Settings {
     /// `None`: this replica goes by its own view.
     pub state: Option<SharedStateSettings>,
     pub log: Log,
+    /// `None`: no traces.
+    pub traces: Option<Otlp>,
     pub routing: Routing,
     /// How often a call is tried again when a credential failed and nothing has gone to the client
     /// yet: each time over all credentials that may serve. Default 3, at most 100.
@@ -115,6 +118,7 @@ impl Reader<'_> {
         let admin = self.section("admin", raw.admin);
         let state = self.shared_state(raw.state);
         let log = self.section("log", raw.log);
+        let telemetry = self.section("telemetry", raw.telemetry);
         Settings {
             listen,
             clients,
@@ -128,6 +132,7 @@ impl Reader<'_> {
             admin: self.admin(&admin),
             state,
             log: self.log(&log),
+            traces: self.traces(telemetry),
             routing,
             request_retry,
             max_retry_interval,

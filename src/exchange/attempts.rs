@@ -200,7 +200,7 @@ async fn attempt(
         (outgoing, Some(translation))
     };
     let sent_at = router.now();
-    let response = match sent::send(handles, outgoing).await {
+    let response = match sent::send(handles, Some(record), outgoing).await {
         Ok(response) => response,
         Err(failure) => {
             attempts.note_failure_of(&plan);

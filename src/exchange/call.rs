@@ -190,7 +190,7 @@ impl<'a> Call<'a> {
         outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
         let provider = outgoing.provider.clone();
         record.asks_at(provider.clone(), self.asked.model.clone());
-        let upstream = sent::send(handles, outgoing).await?;
+        let upstream = sent::send(handles, Some(record), outgoing).await?;
         let model = ModelAnswer {
             dialect: *dialect,
             route: Route::Amp,

@@ -256,7 +256,7 @@ async fn ask_amp(
     head.record.takes(Route::Amp);
     let outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     let provider = outgoing.provider.clone();
-    let upstream = sent::send(handles, outgoing).await?;
+    let upstream = sent::send(handles, Some(&head.record), outgoing).await?;
     let model = ModelAnswer::plain(dialect, Route::Amp, provider);
     let answering = Answering::modelled(&head, handles.drain.clone(), model);
     Ok(answer::from_upstream(upstream.into(), answering).await)

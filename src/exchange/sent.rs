@@ -1,32 +1,68 @@
 //! A request on its way to an upstream, and what is told of it besides the answer.
 
+use actix_web::http::StatusCode;
+
 use super::attempts::{Fault, fault_of};
 use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, TunnelAnswer, UpstreamFailure, UpstreamResponse};
+use crate::telemetry::RequestRecord;
 use crate::types::ProviderName;
 
-/// Sends a request and returns the head of the answer, the body still streaming.
+/// Sends a request and returns the head of the answer, the body still streaming. `record` is of the
+/// request that it is sent for; a question of the gateway's own has none.
 pub(super) async fn send(
     handles: &Handles,
-    outgoing: OutgoingRequest,
+    record: Option<&RequestRecord>,
+    mut outgoing: OutgoingRequest,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
-    let provider = outgoing.provider.clone();
+    let provider = begin(record, &mut outgoing);
     let sent = handles.upstream.send(outgoing).await;
-    sent.inspect_err(|failure| count(handles, &provider, failure))
+    let status = |response: &UpstreamResponse| response.status;
+    note(handles, record, &provider, sent.as_ref().map(status));
+    sent
 }
 
 /// Opens a WebSocket tunnel.
 pub(super) async fn open_tunnel(
     handles: &Handles,
-    outgoing: OutgoingRequest,
+    record: &RequestRecord,
+    mut outgoing: OutgoingRequest,
 ) -> Result<TunnelAnswer, UpstreamFailure> {
-    let provider = outgoing.provider.clone();
+    let provider = begin(Some(record), &mut outgoing);
     let opened = handles.upstream.open_tunnel(outgoing).await;
-    opened.inspect_err(|failure| count(handles, &provider, failure))
+    let status = |answer: &TunnelAnswer| match answer {
+        TunnelAnswer::Switched(_) => StatusCode::SWITCHING_PROTOCOLS,
+        TunnelAnswer::Refused(response) => response.status,
+    };
+    note(handles, Some(record), &provider, opened.as_ref().map(status));
+    opened
 }
 
-fn count(handles: &Handles, provider: &ProviderName, failure: &UpstreamFailure) {
-    if matches!(fault_of(&failure.error), Fault::Provider(_)) {
-        handles.metrics.upstream_failed(provider, failure.error.code());
+fn begin(record: Option<&RequestRecord>, outgoing: &mut OutgoingRequest) -> ProviderName {
+    let OutgoingRequest { method, origin, provider, fields, .. } = outgoing;
+    if let Some(record) = record {
+        record.attempt_begins(method, origin, provider, fields);
+    }
+    provider.clone()
+}
+
+fn note(
+    handles: &Handles,
+    record: Option<&RequestRecord>,
+    provider: &ProviderName,
+    outcome: Result<StatusCode, &UpstreamFailure>,
+) {
+    match (outcome, record) {
+        (Ok(status), Some(record)) => record.attempt_is_answered(status.as_u16()),
+        (Ok(_), None) => {}
+        (Err(failure), record) => {
+            let code = failure.error.code();
+            if matches!(fault_of(&failure.error), Fault::Provider(_)) {
+                handles.metrics.upstream_failed(provider, code);
+            }
+            if let Some(record) = record {
+                record.attempt_fails(code);
+            }
+        }
     }
 }

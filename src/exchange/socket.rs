@@ -35,7 +35,7 @@ pub async fn open_amp_socket(
     let head = Head::of(request);
     let mut outgoing = amp_request(handles, &head, client, RequestBody::None).await?;
     ask_for_upgrade(&mut outgoing.fields);
-    Ok(match sent::open_tunnel(handles, outgoing).await? {
+    Ok(match sent::open_tunnel(handles, &head.record, outgoing).await? {
         TunnelAnswer::Switched(switched) => Opening::Switched(switched),
         TunnelAnswer::Refused(upstream) => {
             let answering = Answering::relayed(&head, handles.drain.clone());
@@ -72,7 +72,7 @@ pub async fn open_responses_socket(
         let mut outgoing = local::handshake(&plan, &head, door.call, first_byte_timeout)?;
         ask_for_upgrade(&mut outgoing.fields);
         let sent_at = router.now();
-        let trouble = match sent::open_tunnel(handles, outgoing).await {
+        let trouble = match sent::open_tunnel(handles, record, outgoing).await {
             Ok(TunnelAnswer::Switched(switched)) => {
                 router.succeeded(&mut plan, sent_at);
                 return Ok(Opening::Switched(switched));

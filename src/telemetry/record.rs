@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
@@ -17,8 +19,10 @@ use tracing_actix_web::RequestId;
 use uuid::Uuid;
 
 use super::line::RequestLine;
+use super::traces::{Attempt, RequestTrace, SpanMaker};
+use crate::door::Door;
 use crate::metrics::{ByteCount, EndedRequest, GenAi, Metrics, OpenGuard};
-use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
+use crate::types::{ClientId, CredentialId, ModelName, Origin, ProviderName, Route, TokenUsage};
 
 /// What is done when a request has ended, besides telling and counting it.
 type AtTheEnd = Box<dyn FnOnce(&EndedRequest<'_>)>;
@@ -27,6 +31,8 @@ type AtTheEnd = Box<dyn FnOnce(&EndedRequest<'_>)>;
 pub struct RequestRecord {
     id: String,
     metrics: Option<Rc<Metrics>>,
+    /// `None`: there are no traces.
+    trace: Option<RequestTrace>,
     started: Instant,
     door: Cell<&'static str>,
     client: OnceCell<ClientId>,
@@ -58,10 +64,11 @@ impl fmt::Debug for RequestRecord {
 }
 
 impl RequestRecord {
-    fn new(id: String, metrics: Option<Rc<Metrics>>) -> Self {
+    fn new(id: String, metrics: Option<Rc<Metrics>>, trace: Option<RequestTrace>) -> Self {
         Self {
             id,
             metrics,
+            trace,
             started: Instant::now(),
             door: Cell::new(""),
             client: OnceCell::new(),
@@ -90,7 +97,7 @@ impl RequestRecord {
     pub fn of(request: &impl actix_web::HttpMessage) -> Rc<Self> {
         let found = request.extensions().get::<Rc<Self>>().cloned();
         // Only a handler mounted without the middleware finds none; its requests are not logged.
-        found.unwrap_or_else(|| Rc::new(Self::new(String::new(), None)))
+        found.unwrap_or_else(|| Rc::new(Self::new(String::new(), None, None)))
     }
 
     /// The id by which the client and the log know the request.
@@ -134,6 +141,40 @@ impl RequestRecord {
     /// Notes what the attempt asks for, at whose API as OpenTelemetry calls it; the last one counts.
     pub fn asks_at(&self, gen_ai_provider: ProviderName, upstream_model: ModelName) {
         *self.asked.borrow_mut() = Some((gen_ai_provider, upstream_model));
+    }
+
+    /// An attempt begins: its context goes into the fields of the request that is sent.
+    pub fn attempt_begins(
+        &self,
+        method: &Method,
+        origin: &Origin,
+        provider: &ProviderName,
+        fields: &mut HeaderMap,
+    ) {
+        let Some(trace) = &self.trace else { return };
+        let (credential, asked) = (self.credential.borrow(), self.asked.borrow());
+        let attempt = Attempt {
+            method,
+            origin,
+            provider,
+            credential: credential.as_ref(),
+            operation: self.operation.get(),
+            asked: asked.as_ref().map(|(provider, model)| (provider, model)),
+        };
+        trace.begin_attempt(&attempt, fields);
+    }
+
+    pub fn attempt_is_answered(&self, status: u16) {
+        if let Some(trace) = &self.trace {
+            trace.attempt_is_answered(status);
+        }
+    }
+
+    /// The attempt has no answer.
+    pub fn attempt_fails(&self, code: &'static str) {
+        if let Some(trace) = &self.trace {
+            trace.attempt_fails(code);
+        }
     }
 
     /// The first token of a streamed answer is here.
@@ -258,6 +299,9 @@ impl RequestRecord {
         if let Some(metrics) = &self.metrics {
             metrics.request_ended(&ended);
         }
+        if let Some(trace) = &self.trace {
+            trace.end(&ended);
+        }
         for then in self.at_the_end.take().into_iter().rev() {
             then(&ended);
         }
@@ -273,7 +317,8 @@ impl InnerCall {
     #[must_use]
     pub fn within(outer: &RequestRecord, door: &'static str) -> Self {
         let id = if outer.id.is_empty() { String::new() } else { Uuid::new_v4().to_string() };
-        let record = RequestRecord::new(id, outer.metrics.clone());
+        let trace = outer.trace.as_ref().map(RequestTrace::begin_inner);
+        let record = RequestRecord::new(id, outer.metrics.clone(), trace);
         record.enters(door);
         if let Some(client) = outer.client.get() {
             record.is_from(client.clone());
@@ -317,6 +362,12 @@ fn text_of(id: &RequestId) -> String {
     id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
+/// Probes come every few seconds, and are no trace's matter.
+fn begin_trace(spans: &SpanMaker, request: &ServiceRequest) -> Option<RequestTrace> {
+    let is_probe = matches!(Door::of(request.method(), request.path()), Door::Probe(_));
+    (!is_probe).then(|| RequestTrace::begin(spans, request.headers()))
+}
+
 /// Gives each request its record, and ends it when the body has ended.
 pub async fn record_request(
     request: ServiceRequest,
@@ -324,7 +375,9 @@ pub async fn record_request(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = request.extensions().get::<RequestId>().map(text_of);
     let metrics = request.app_data::<Rc<Metrics>>().cloned();
-    let record = Rc::new(RequestRecord::new(id.unwrap_or_default(), metrics));
+    let spans = request.app_data::<Rc<SpanMaker>>();
+    let trace = spans.and_then(|spans| begin_trace(spans, &request));
+    let record = Rc::new(RequestRecord::new(id.unwrap_or_default(), metrics, trace));
     request.extensions_mut().insert(record.clone());
     let log = EndOnDrop(record);
     let response = next.call(request).await?;

@@ -73,8 +73,9 @@ pub fn init(style: LogStyle, level: &str) -> Result<LogControl, TryInitError> {
 
 fn filter(level: &str) -> EnvFilter {
     // actix-http reports at error level what is a client's or an upstream's fault and what we log
-    // ourselves, once, with its request.
-    EnvFilter::new(format!("{level},actix_http=off,actix_server=warn,rustls=warn,h2=warn"))
+    // ourselves, once, with its request; OpenTelemetry each batch that a collector does not take.
+    let quiet = "actix_http=off,opentelemetry=off,actix_server=warn,rustls=warn,h2=warn";
+    EnvFilter::new(format!("{level},{quiet}"))
 }
 
 fn lines(style: LogStyle) -> Lines {

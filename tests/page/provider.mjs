@@ -75,8 +75,9 @@ const anthropic = {
     events(model, wish) {
         const message = { ...this.whole(model, wish), content: [], stop_reason: null, usage: { ...this.usage(wish), output_tokens: 1 } };
         const first = event("message_start", { type: "message_start", message })
-            + event("content_block_start", { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } });
-        const last = event("content_block_delta", { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Done." } })
+            + event("content_block_start", { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } })
+            + event("content_block_delta", { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "Do" } });
+        const last = event("content_block_delta", { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "ne." } })
             + event("content_block_stop", { type: "content_block_stop", index: 0 })
             + event("message_delta", { type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null }, usage: this.usage(wish) })
             + event("message_stop", { type: "message_stop" });
@@ -96,8 +97,8 @@ const chat = {
     events(model, wish) {
         const chunk = (choices, more = {}) => event("", { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model, choices, ...more });
         const delta = (delta, finish_reason = null) => [{ index: 0, delta, finish_reason }];
-        const first = chunk(delta({ role: "assistant", content: "" }));
-        const last = chunk(delta({ content: "Done." })) + chunk(delta({}, "stop")) + chunk([], { usage: this.usage(wish) }) + event("", "[DONE]");
+        const first = chunk(delta({ role: "assistant", content: "" })) + chunk(delta({ content: "Do" }));
+        const last = chunk(delta({ content: "ne." })) + chunk(delta({}, "stop")) + chunk([], { usage: this.usage(wish) }) + event("", "[DONE]");
         return [first, last];
     },
 };

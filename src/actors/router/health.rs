@@ -1,12 +1,10 @@
 //! How each credential is doing, for whoever operates the gateway.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use super::ProviderRouter;
 use super::cooldown::ListedRest;
 use crate::dialect::ToldLimit;
-use crate::metrics::CredentialRest;
 use crate::types::{CredentialId, ProviderName};
 
 /// More than one account can have at once, over all its models.
@@ -56,27 +54,5 @@ impl SeenLimits {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         seen.sort_by(|one, other| one.told.name.cmp(&other.told.name));
         seen
-    }
-}
-
-impl CredentialHealth {
-    /// What the gauges say of it.
-    fn rest(&self, now: Instant) -> CredentialRest {
-        let resting = || self.rests.iter().filter(|rest| now < rest.until);
-        CredentialRest {
-            provider: self.provider.to_string(),
-            credential: self.id.to_string(),
-            rests: resting().any(|rest| rest.model.is_none()),
-            models: resting().filter(|rest| rest.model.is_some()).count(),
-        }
-    }
-}
-
-impl ProviderRouter {
-    /// Every credential, in the order of the configuration, and whether it rests now.
-    #[must_use]
-    pub fn rests(&self) -> Vec<CredentialRest> {
-        let now = self.now();
-        self.health().iter().map(|health| health.rest(now)).collect()
     }
 }

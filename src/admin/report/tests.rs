@@ -1,7 +1,7 @@
 use super::*;
 use crate::admin::status::{Bucket, Spend};
 use crate::dialect::ToldLimit;
-use crate::metrics::{EndedRequest, Metrics};
+use crate::metrics::{EndedRequest, GenAi, Metrics};
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
 
 /// A request, by what a status tells apart.
@@ -49,6 +49,13 @@ fn count(metrics: &Metrics, asked: &Asked<'_>) {
         first_byte: Some(Duration::from_millis(200)),
         duration: Duration::from_secs(3),
         bytes: 1,
+        attempts: 1,
+        gen_ai: GenAi {
+            operation: if asked.route.is_some() { "chat" } else { "" },
+            provider: provider.as_ref(),
+            upstream_model: model.as_ref(),
+            first_token: Some(Duration::from_millis(200)),
+        },
     });
 }
 
@@ -153,7 +160,7 @@ fn times_are_those_of_all_models_together() {
     assert_eq!(status.total.count, 2);
     assert_eq!(status.total.mean_seconds, Some(3.0));
     let filled: Vec<&Bucket> = status.total.buckets.iter().filter(|b| b.count > 0).collect();
-    assert_eq!(filled, [&Bucket { up_to_seconds: Some(5.0), count: 2 }]);
+    assert_eq!(filled, [&Bucket { up_to_seconds: Some(5.12), count: 2 }]);
     assert_eq!(status.total.buckets.last().unwrap().up_to_seconds, None);
     assert!(status.first_token.median_seconds.is_some_and(|median| median < 0.3));
 }

@@ -61,7 +61,8 @@ async fn ask(plan: &LocalPlan, call: &Call<'_>, written: Written) -> Option<u64>
         Dialect::OpenAiChat => return None,
     };
     let outgoing = outgoing(plan, call, target, written.body, false).ok()?;
-    let mut answer = BegunAnswer::from(sent::send(call.handles, outgoing).await.ok()?);
+    let sent = sent::send(call.handles, Some(&call.record), outgoing).await;
+    let mut answer = BegunAnswer::from(sent.ok()?);
     if !answer.response.status.is_success() {
         return None;
     }

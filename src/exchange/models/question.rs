@@ -116,7 +116,7 @@ async fn read_pages(
         };
         let outgoing = local::list(credential, &query, first_byte_timeout)
             .map_err(|error| no_list(error.to_string()))?;
-        let sent = sent::send(handles, outgoing).await;
+        let sent = sent::send(handles, None, outgoing).await;
         let upstream = sent.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;
         if upstream.status != StatusCode::OK {
             return Err(refused(upstream.status));
