@@ -50,10 +50,19 @@ pub struct UsageHider {
     /// An event too long to hold crosses as it comes.
     passes: bool,
     is_at_line_start: bool,
-    /// The last line ended in CR: a LF that follows belongs to that end.
-    after_cr: bool,
-    /// That line was the end of an event that has been taken out.
-    drops_lf: bool,
+    next_lf: NextLf,
+}
+
+/// What a LF is that comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum NextLf {
+    /// The end of a line of its own.
+    #[default]
+    EndsLine,
+    /// Part of the end of the last line, which was a CR so far.
+    BelongsToCr,
+    /// The same, and that line has been taken out.
+    IsDropped,
 }
 
 impl UsageHider {
@@ -66,9 +75,9 @@ impl UsageHider {
     pub fn push(&mut self, chunk: &[u8], out: &mut BytesMut) {
         let mut rest = chunk;
         while let Some(&first) = rest.first() {
-            let drops_lf = std::mem::take(&mut self.drops_lf);
-            if std::mem::take(&mut self.after_cr) && first == b'\n' {
-                if !drops_lf {
+            let next_lf = std::mem::take(&mut self.next_lf);
+            if first == b'\n' && next_lf != NextLf::EndsLine {
+                if next_lf == NextLf::BelongsToCr {
                     self.write(&rest[..1], out);
                 }
                 rest = &rest[1..];
@@ -79,7 +88,9 @@ impl UsageHider {
             rest = behind;
             self.write(piece, out);
             if line_end.is_some() {
-                self.after_cr = piece.ends_with(b"\r");
+                if piece.ends_with(b"\r") {
+                    self.next_lf = NextLf::BelongsToCr;
+                }
                 if self.is_at_line_start && piece.len() == 1 {
                     self.end_event(out);
                 }
@@ -114,7 +125,10 @@ impl UsageHider {
                 let event = Bytes::copy_from_slice(&self.held);
                 out.extend_from_slice(&edits.apply(&event));
             }
-            Added::Event => self.drops_lf = self.after_cr,
+            Added::Event if self.next_lf == NextLf::BelongsToCr => {
+                self.next_lf = NextLf::IsDropped;
+            }
+            Added::Event => {}
         }
         self.held.clear();
     }
