@@ -17,7 +17,7 @@ use ampgate::config::{Sources, load_text};
 use ampgate::dialect::{FirstEvent, first_event, model_paths, session_key};
 use ampgate::headers::{ForUpstream, UpstreamCredential, presented_keys};
 use ampgate::translate::{ClientNames, Envelope, StreamTranslator};
-use ampgate::types::{ApiKey, ClientId, ClientKey, Dialect, Keyring, ModelName};
+use ampgate::types::{ApiKey, ClientId, ClientKey, Dialect, Keyring, ModelName, Ways};
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -286,8 +286,13 @@ fn choose(
     conversation: Option<&HeaderMap>,
 ) -> LocalPlan {
     let dialect = Dialect::Anthropic;
-    let request =
-        ModelRequest { dialect, model, came_through_amp_door: false, reach: Reach::SameDialect };
+    let request = ModelRequest {
+        dialect,
+        model,
+        came_through_amp_door: false,
+        reach: Reach::SameDialect,
+        ways: Ways::ALL,
+    };
     let session = || conversation.and_then(|fields| session_key(fields, dialect, b""));
     match router.choose(&request, &Attempts::default(), session) {
         Ok(Choice::Local(plan)) => plan,

@@ -28,6 +28,7 @@ use crate::actors::clock::WallClock;
 use crate::actors::upstream::TrustError;
 use crate::config::Settings;
 use crate::drain::Drain;
+use crate::metrics::Metrics;
 use crate::types::ApiKey;
 
 /// After the drain time every stream is told to end; this is for the telling.
@@ -126,6 +127,12 @@ impl Gateway {
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|admin| admin.addresses().first().copied())
+    }
+
+    /// What is counted, from the start to the end of the process.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.live.houses.borrow().metrics.clone()
     }
 
     /// The key made up for this run because none was configured. Shown once, on start-up.

@@ -10,6 +10,10 @@
 //! | `gzip`    | response, streaming | decompresses what is gzip but does not say so             |
 //! | `rewrite` | response, streaming | puts the client's model name back                         |
 //! | `sse`     | response, streaming | remembers where a stream stands, for the day it breaks    |
+//! | `watch`   | response, streaming | reads single values out of it                             |
+//!
+//! `event_lines` and `walk` are the machines below the last ones: they find the data of events, and
+//! values in JSON, at any cut.
 //!
 //! Everything here is pure: bytes in, bytes out. Nothing re-serialises JSON: what need not change
 //! crosses byte for byte. Which dialect keeps its model where is known to `crate::dialect`; callers
@@ -17,12 +21,15 @@
 
 mod decode;
 mod edit;
+mod event_lines;
 mod gzip;
 mod model;
 mod outline;
 mod rewrite;
 mod splice;
 mod sse;
+mod walk;
+mod watch;
 
 pub use decode::{Coding, DecodeError, decode_request};
 pub use edit::Edits;
@@ -32,6 +39,7 @@ pub use outline::{JsonPart, Member};
 pub use rewrite::AnswerRewriter;
 pub use splice::replace_model;
 pub use sse::SseTail;
+pub use watch::{EncodedWatch, ValueWatch};
 
 /// `text` as a JSON string, quotes included.
 fn json_string(text: &str) -> String {

@@ -8,6 +8,7 @@
 //! | `limits`  | what an answer's head tells of the provider's limits               |
 //! | `models`  | the four shapes of a list of models                              |
 //! | `session` | which conversation a call belongs to                             |
+//! | `usage`   | what an answer says of tokens                                    |
 //! | `verdict` | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
@@ -21,6 +22,7 @@ mod gemini;
 mod limits;
 mod models;
 mod session;
+mod usage;
 mod verdict;
 
 pub use answer::model_paths;
@@ -34,6 +36,10 @@ pub use models::{
     page_query, read_models_page,
 };
 pub use session::{SessionKey, session_key};
+pub use usage::{
+    AnthropicUsage, ChatUsage, GeminiUsage, ResponsesUsage, USAGE_MARK, Usage, read_usage,
+    usage_paths,
+};
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
     refuses_long_context,

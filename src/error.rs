@@ -6,7 +6,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::types::{ModelName, ProviderName};
+use crate::types::{LimitReached, ModelName, ProviderName, Ways};
 
 /// Why a request was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,12 @@ pub enum GatewayError {
     NotLoopback,
     #[error("this route does not answer requests that a browser makes from another site")]
     CrossOrigin,
+    #[error("{0}")]
+    LimitReached(#[from] LimitReached),
+    #[error("this client key may not ask for model `{model}`; it may ask for {allowed}")]
+    ModelNotAllowed { model: ModelName, allowed: String },
+    #[error("{closed}; its `routes` are {open}")]
+    RouteNotAllowed { closed: &'static str, open: Ways },
     #[error("no Amp server is configured: set `ampcode.upstream-url`")]
     AmpUnavailable,
     #[error("the gateway is shutting down; try again")]
@@ -87,6 +93,13 @@ impl GatewayError {
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED),
             Self::NotLoopback => ("loopback_only", StatusCode::FORBIDDEN),
             Self::CrossOrigin => ("cross_origin", StatusCode::FORBIDDEN),
+            // OpenAI's two codes for a 429: clients wait for the one, and give up at the other.
+            Self::LimitReached(reached) if reached.is_spent() => {
+                ("insufficient_quota", StatusCode::TOO_MANY_REQUESTS)
+            }
+            Self::LimitReached(_) => ("rate_limit_exceeded", StatusCode::TOO_MANY_REQUESTS),
+            Self::ModelNotAllowed { .. } => ("model_not_allowed", StatusCode::FORBIDDEN),
+            Self::RouteNotAllowed { .. } => ("route_not_allowed", StatusCode::FORBIDDEN),
             Self::AmpUnavailable => ("amp_unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Draining => ("draining", StatusCode::SERVICE_UNAVAILABLE),
             Self::NoSuchRoute(_) => ("no_such_route", StatusCode::NOT_FOUND),
@@ -119,6 +132,25 @@ impl GatewayError {
             Self::IdleTimeout { .. } => ("idle_timeout", StatusCode::GATEWAY_TIMEOUT),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    /// The seconds after which the same request may do better, where that is known or worth a try.
+    #[must_use]
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        /// For want of room or of a process: there may be another at once.
+        const SOON: u64 = 1;
+        match self {
+            Self::LimitReached(reached) => Some(reached.seconds),
+            Self::AllResting { seconds, .. } => Some(*seconds),
+            Self::Draining | Self::UpstreamBusy { .. } => Some(SOON),
+            _ => None,
+        }
+    }
+
+    /// Whether the client should not try again by itself, although the status alone would say so.
+    #[must_use]
+    pub const fn forbids_retry(&self) -> bool {
+        matches!(self, Self::LimitReached(reached) if reached.is_spent())
     }
 
     #[must_use]

@@ -7,6 +7,7 @@
 //! [`serve_responses_socket`] answers one itself.
 
 mod ahead;
+mod allowance;
 mod amp;
 mod answer;
 mod asked;
@@ -17,6 +18,7 @@ mod head;
 mod incoming;
 mod judged;
 mod local;
+mod metering;
 mod models;
 mod served;
 mod socket;
@@ -108,5 +110,7 @@ pub async fn model_call(
         .await?;
     let asked = Asked::parse(&head, door.call, &body, settings.limits.request_body)?;
     head.record.asks_for(asked.model.clone());
-    attempts::answer(&Call::new(handles, head, door, client, body, asked)).await
+    let call = Call::new(handles, head, door, client, body, asked);
+    allowance::reserve_usage(&call).await?;
+    attempts::answer(&call).await
 }

@@ -4,12 +4,14 @@
 //! this file asks them in the order that [`Door::guards`] gives and answers a refusal in the dialect
 //! of the door. Routing decides nothing about access: an actix *routing* guard could only answer 404.
 
+mod client_rules;
 mod cors;
 mod cross_origin;
 mod framing;
 mod key;
 mod loopback;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -22,10 +24,12 @@ use actix_web::{Error, HttpMessage as _, HttpResponse};
 pub use key::is_browser_page;
 
 use self::cors::CorsPolicy;
+use crate::actors::limits::Admission;
 use crate::actors::{Handles, Worker};
 use crate::door::{Door, Guard, Nowhere, error_response};
 use crate::error::GatewayError;
 use crate::headers::without_credentials;
+use crate::limits::Claim;
 use crate::telemetry::RequestRecord;
 use crate::types::{ClientId, Keyring, Origin};
 
@@ -37,6 +41,8 @@ pub struct Admitted {
     pub client: Option<ClientId>,
     /// The state of the house in which the request passed; it is answered in the same.
     pub handles: Rc<Handles>,
+    /// The request's place among those that its client may have under way.
+    place: Option<Rc<RefCell<Admission>>>,
 }
 
 impl Admitted {
@@ -44,6 +50,12 @@ impl Admitted {
     #[must_use]
     pub fn of(request: &impl actix_web::HttpMessage) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
+    }
+
+    /// Gives the request's place back before its end: a connection may be open for hours with nothing
+    /// under way.
+    pub fn leave_place(&self) {
+        drop(self.place.as_ref().map(|place| place.take()));
     }
 }
 
@@ -70,11 +82,12 @@ pub async fn enforce(
     let door = Door::of(request.method(), request.path());
     let record = RequestRecord::of(&request);
     record.enters(door.name());
-    match admit(&handles, door, &request) {
+    let admitted = match admit(&handles, door, &request) {
+        Ok(admitted) => keep_to_rules(admitted, &record).await.map_err(Halt::Refuse),
+        Err(halt) => Err(halt),
+    };
+    match admitted {
         Ok(admitted) => {
-            if let Some(client) = &admitted.client {
-                record.is_from(client.clone());
-            }
             let origin = readable_by(&handles, door, &request);
             request.extensions_mut().insert(admitted);
             let mut response = next.call(request).await?;
@@ -155,7 +168,24 @@ fn admit(handles: &Rc<Handles>, door: Door, request: &ServiceRequest) -> Result<
             Guard::Key => client = Some(admit_client(handles, door, request)?),
         }
     }
-    Ok(Admitted { door, client, handles: handles.clone() })
+    Ok(Admitted { door, client, handles: handles.clone(), place: None })
+}
+
+/// Asks whether the client's key has a way through the door and room for one more request. A request
+/// that was let in keeps its place to the end of its answer, or of its tunnel.
+async fn keep_to_rules(
+    mut admitted: Admitted,
+    record: &Rc<RequestRecord>,
+) -> Result<Admitted, GatewayError> {
+    let Some(client) = &admitted.client else { return Ok(admitted) };
+    record.is_from(client.clone());
+    let limits = &admitted.handles.limits;
+    let Some(rules) = limits.rules_of(Some(client)) else { return Ok(admitted) };
+    client_rules::require_way(admitted.door, rules.routes)?;
+    let place = Rc::new(RefCell::new(limits.admit(client, Claim::Request).await?));
+    admitted.place = Some(place.clone());
+    record.at_its_end(move |_ended| drop(place.take()));
+    Ok(admitted)
 }
 
 /// A preflight of a direct route has no door of its own: its method is `OPTIONS`, its path decides.

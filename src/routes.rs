@@ -104,12 +104,21 @@ async fn responses_socket(
     door: ModelDoor,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let Admitted { handles, client, .. } = admitted;
-    match handles.router.socket_service() {
+    let service = match handles.router.socket_service() {
+        // Nobody sees the calls in a tunnel, so a client that is kept to rules gets none.
+        SocketService::Provider if handles.limits.rules_of(client.as_ref()).is_some() => {
+            SocketService::Gateway
+        }
+        service => service,
+    };
+    match service {
         SocketService::Provider => {
             let opening = exchange::open_responses_socket(handles, request, door).await?;
             Ok(join_or_refuse(handles, request, payload, opening))
         }
         SocketService::Gateway => {
+            // Each call in it takes a place of its own.
+            admitted.leave_place();
             exchange::serve_responses_socket(handles, request, payload, door, client.as_ref())
         }
         SocketService::Nobody => Err(GatewayError::WebSocketNotServed.into()),

@@ -365,6 +365,22 @@ fn a_limit_that_a_client_does_not_set_is_that_of_all_clients() {
 }
 
 #[test]
+fn a_limit_on_money_without_prices_is_warned_of() {
+    let limits = [
+        "client-limits: { money-per-month: 5 }\n",
+        "api-keys: [{ key: k, limits: { money-per-month: 5 } }]\n",
+    ];
+    for limit in limits {
+        let warned = warnings(&load_text(limit, &[]).unwrap());
+        assert_eq!(warned.len(), 1, "{limit}");
+        assert!(warned[0].contains("`money-per-month` limits nothing"), "{}", warned[0]);
+
+        let priced = format!("{limit}prices: [{{ model: '*', input: 1, output: 2 }}]\n");
+        assert_eq!(warnings(&load_text(&priced, &[]).unwrap()), [""; 0], "{limit}");
+    }
+}
+
+#[test]
 fn what_clients_are_kept_to_is_printed_and_loads_again() {
     let text = "client-limits: { requests-per-minute: 60 }\n\
                 api-keys:\n\

@@ -17,7 +17,7 @@ use super::state::{Claimed, SharedState};
 use crate::config::{Client, ClientRules};
 use crate::limits::{Account, Claim, Counts, Moment, Reserve, Settle, SharedClaim, Used};
 use crate::metrics::Metrics;
-use crate::types::{ClientId, Filling, Limit, LimitReached};
+use crate::types::{ClientId, Filling, Limit, LimitReached, Ways};
 
 /// What the rest of the gateway asks. A copy is cheap; the counts live as long as the process, and a
 /// reload only brings other limits.
@@ -52,6 +52,12 @@ impl Limits {
     #[must_use]
     pub fn rules_of(&self, client: Option<&ClientId>) -> Option<&ClientRules> {
         self.rules.get(client?)
+    }
+
+    /// The ways that a client's calls may take.
+    #[must_use]
+    pub fn ways_of(&self, client: Option<&ClientId>) -> Ways {
+        self.rules_of(client).map_or(Ways::ALL, |rules| rules.routes)
     }
 
     /// Lets a claim of the client in, or says which limit is reached. What was let in is held for as

@@ -64,7 +64,7 @@ use super::state::SharedState;
 use crate::config::{Credential, Routing};
 use crate::dialect::{SessionKey, Trouble, told_limits};
 use crate::error::GatewayError;
-use crate::types::{Dialect, ModelName};
+use crate::types::{Dialect, ModelName, Ways};
 
 /// A WebSocket handshake names no model; this stands for all of them.
 const SOCKET: &str = "websocket";
@@ -164,12 +164,19 @@ impl ProviderRouter {
     ) -> Result<Choice, GatewayError> {
         let snapshot = self.0.shared.snapshot.load();
         let table = &self.0.routes.table;
-        let Some(candidates) = table.candidates(request.dialect, request.model, request.reach)
-        else {
-            let may_ask_amp =
-                matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
-            if request.came_through_amp_door && may_ask_amp {
+        let candidates =
+            |ways| table.candidates(request.dialect, request.model, request.reach, ways);
+        let Some(candidates) = candidates(request.ways) else {
+            let may_ask_amp = request.came_through_amp_door
+                && matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
+            if may_ask_amp && request.may_go_to_amp() {
                 return Ok(Choice::Amp);
+            }
+            if request.ways != Ways::ALL && (may_ask_amp || candidates(Ways::ALL).is_some()) {
+                return Err(GatewayError::RouteNotAllowed {
+                    closed: "every route that serves this model is closed to this client key",
+                    open: request.ways,
+                });
             }
             let (dialect, amp_door) = (request.dialect, request.came_through_amp_door);
             return Err(table.not_served(dialect, request.model, amp_door, request.reach));
@@ -239,6 +246,7 @@ impl ProviderRouter {
             model: &model,
             came_through_amp_door: false,
             reach: Reach::SameDialect,
+            ways: Ways::ALL,
         };
         let picked = self.pick(&snapshot, &candidates, attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };
@@ -301,7 +309,7 @@ impl ProviderRouter {
             failed: &attempts.failed,
             bound,
             strategy: self.0.routes.routing.strategy,
-            has_substitute: self.0.routes.amp_may_step_in(asked.came_through_amp_door),
+            has_substitute: self.0.routes.amp_may_step_in(asked.may_go_to_amp()),
             now: self.0.clock.now(),
         }
     }
@@ -313,10 +321,10 @@ impl ProviderRouter {
         self.0.shared.turns[counter].fetch_add(1, Ordering::Relaxed)
     }
 
-    /// What can be asked for in a dialect.
+    /// What a client to which `ways` are open can ask for in a dialect.
     #[must_use]
-    pub fn offers(&self, dialect: Dialect) -> Offers {
-        Offers::new(self.0.routes.table.clone(), dialect)
+    pub fn offers(&self, dialect: Dialect, ways: Ways) -> Offers {
+        Offers::new(self.0.routes.table.clone(), dialect, ways)
     }
 
     /// The lists of models that providers have given.

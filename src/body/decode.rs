@@ -10,7 +10,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 /// RFC 9659: a zstd content coding needs no window beyond 8 MiB. The library's own limit of
 /// 128 MiB would let a few bytes allocate as much.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+pub(super) const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// Nobody means more; each one costs a pass over the body.
 const MAX_CODINGS: usize = 4;
@@ -37,6 +37,18 @@ pub enum Coding {
     Deflate,
     Brotli,
     Zstd,
+}
+
+impl Coding {
+    /// The only one that `content_encoding` names; `None` without one, with several, or with one that
+    /// is not known.
+    #[must_use]
+    pub fn the_only_one(content_encoding: &str) -> Option<Self> {
+        match parse_codings(content_encoding).ok()?.as_slice() {
+            [coding] => Some(*coding),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Coding {
@@ -120,7 +132,7 @@ fn zstd_decoder(body: &[u8]) -> io::Result<impl Read> {
 }
 
 /// "deflate" means zlib (RFC 9110, 8.4.1.2), but some clients send the bare format.
-fn has_zlib_header(body: &[u8]) -> bool {
+pub(super) fn has_zlib_header(body: &[u8]) -> bool {
     match body {
         // RFC 1950, 2.2: method 8, and both bytes together a multiple of 31.
         [cmf, flg, ..] => cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]) % 31 == 0,

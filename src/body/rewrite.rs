@@ -6,7 +6,6 @@
 //! held back: a new name goes out when the old one begins, and the old one's bytes are skipped.
 
 mod json;
-mod paths;
 mod sse;
 #[cfg(test)]
 mod tests;
@@ -14,7 +13,6 @@ mod tests;
 use bytes::{Bytes, BytesMut};
 
 use json::JsonRewriter;
-use paths::Paths;
 use sse::SseRewriter;
 
 /// Replaces the model name in one answer. Make a new one for each answer.
@@ -32,14 +30,14 @@ impl AnswerRewriter {
     /// where `paths` apply to each element.
     #[must_use]
     pub fn json(paths: &'static [&'static [&'static str]], model: &str) -> Self {
-        Self(Kind::Json(JsonRewriter::new(Paths::new(paths), model)))
+        Self(Kind::Json(JsonRewriter::new(paths, model)))
     }
 
     /// For `text/event-stream`: the data of each event is one JSON text. `[DONE]`, comments and
     /// data that is not JSON cross as they are.
     #[must_use]
     pub fn sse(paths: &'static [&'static [&'static str]], model: &str) -> Self {
-        Self(Kind::Sse(SseRewriter::new(JsonRewriter::new(Paths::new(paths), model))))
+        Self(Kind::Sse(SseRewriter::new(JsonRewriter::new(paths, model))))
     }
 
     /// Appends to `out` what becomes of `chunk`.

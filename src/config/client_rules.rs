@@ -2,6 +2,7 @@
 
 use crate::types::{ModelName, ModelPattern, Usd, Way, Ways};
 
+use super::clients::Client;
 use super::raw::RawClientLimits;
 use super::reader::Reader;
 use super::shapes::{List, Scalar};
@@ -124,6 +125,14 @@ impl Reader<'_> {
             self.problem(path, "must be an amount of US dollars, such as 50 or 12.5");
         }
         dollars.map(Usd::from_dollars)
+    }
+
+    /// Without a price nothing costs anything, so a limit on money is none.
+    pub fn warn_of_money_without_prices(&mut self, limits: ClientLimits, clients: &[Client]) {
+        let all = std::iter::once(limits).chain(clients.iter().map(|client| client.rules.limits));
+        if all.into_iter().any(|limits| limits.money_per_month.is_some()) {
+            self.warn("prices", "is empty, so `money-per-month` limits nothing; list your models");
+        }
     }
 
     /// Patterns of the models that a client may ask for.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::amp::{Amp, FALLBACKS};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
+use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
 use super::settings::Settings;
@@ -51,6 +52,7 @@ impl Settings {
         page.value("disable-cooling", self.disable_cooling);
         page.value("force-model-prefix", self.force_model_prefix);
         page.text("proxy-url", &optional(self.proxy_url.as_ref()));
+        page.list("prices", &self.prices.0, print_price);
         self.print_server(&mut page);
         page.text
     }
@@ -113,6 +115,16 @@ fn print_shared_state(page: &mut Page, state: &SharedStateSettings) {
     page.text("prefix", &state.prefix);
     page.duration("timeout", state.timeout);
     page.text("replica", &state.replica);
+}
+
+fn print_price(page: &mut Page, entry: &PriceEntry) {
+    let PriceEntry { model, price } = entry;
+    page.text("model", model.as_str());
+    page.value("input", print_dollars(price.input));
+    page.value("cached-input", print_dollars(price.cached_input));
+    page.value("cache-write", print_dollars(price.cache_write));
+    page.value("output", print_dollars(price.output));
+    page.value("reasoning", print_dollars(price.reasoning));
 }
 
 fn print_rules(page: &mut Page, rules: &ClientRules) {

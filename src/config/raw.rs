@@ -33,6 +33,7 @@ pub struct RawSettings {
     pub disable_cooling: Scalar,
     pub force_model_prefix: Scalar,
     pub proxy_url: Scalar,
+    pub prices: List<Section<RawPrice>>,
     pub cors: Section<RawCors>,
     pub limits: Section<RawLimits>,
     pub timeouts: Section<RawTimeouts>,
@@ -145,6 +146,17 @@ pub struct RawKeyEntry {
 pub struct RawModel {
     pub name: Scalar,
     pub alias: Scalar,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawPrice {
+    pub model: Scalar,
+    pub input: Scalar,
+    pub cached_input: Scalar,
+    pub cache_write: Scalar,
+    pub output: Scalar,
+    pub reasoning: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

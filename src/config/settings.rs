@@ -8,6 +8,7 @@ use super::client_rules::ClientLimits;
 use super::clients::Client;
 use super::credential::{self, Credential};
 use super::mapping::ModelMapping;
+use super::prices::PriceTable;
 use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
 use super::reader::Reader;
@@ -54,6 +55,8 @@ pub struct Settings {
     /// As written, for all upstreams without one of their own. What is in effect for an upstream,
     /// `NO_PROXY` included, stands with the upstream.
     pub proxy_url: Option<ProxyUrl>,
+    /// What tokens cost, by model.
+    pub prices: PriceTable,
 }
 
 impl Reader<'_> {
@@ -77,6 +80,10 @@ impl Reader<'_> {
         let max_retry_interval = self.retry_interval(&raw.max_retry_interval);
         let disable_cooling = self.flag("disable-cooling", &raw.disable_cooling);
         let force_model_prefix = self.flag("force-model-prefix", &raw.force_model_prefix);
+        let prices = self.prices(raw.prices);
+        if prices == PriceTable::default() {
+            self.warn_of_money_without_prices(client_limits, &clients);
+        }
         let cors = self.section("cors", raw.cors);
         let limits = self.section("limits", raw.limits);
         let timeouts = self.section("timeouts", raw.timeouts);
@@ -105,6 +112,7 @@ impl Reader<'_> {
             force_model_mappings,
             force_model_prefix,
             proxy_url,
+            prices,
         }
     }
 }

@@ -90,6 +90,9 @@ impl<'a> AnthropicError<'a> {
     }
 }
 
+/// OpenAI's type and code of a budget that is spent.
+const SPENT: &str = "insufficient_quota";
+
 #[derive(Serialize)]
 struct OpenAiError<'a> {
     error: OpenAiDetail<'a>,
@@ -105,7 +108,8 @@ struct OpenAiDetail<'a> {
 
 impl<'a> OpenAiError<'a> {
     fn new(status: StatusCode, code: &'a str, message: &'a str) -> Self {
-        Self { error: OpenAiDetail { message, r#type: openai_type(status), param: None, code } }
+        let r#type = if code == SPENT { SPENT } else { openai_type(status) };
+        Self { error: OpenAiDetail { message, r#type, param: None, code } }
     }
 }
 

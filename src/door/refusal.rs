@@ -7,9 +7,6 @@ use super::Door;
 use crate::dialect;
 use crate::error::GatewayError;
 
-/// Seconds after which a refusal for want of room or of a process may be tried again.
-const TRY_AGAIN_SECONDS: &str = "1";
-
 /// Builds the response. It carries the request's id, so that a user can quote it and an operator
 /// can find the cause in the log.
 #[must_use]
@@ -23,6 +20,13 @@ pub fn error_response(door: &Door, error: &GatewayError, request_id: &str) -> Ht
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, "application/json"));
     response.insert_header(("x-request-id", request_id));
+    if let Some(seconds) = error.retry_after_seconds() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if error.forbids_retry() {
+        // Read by the SDKs of Anthropic and OpenAI, which would else try a 429 twice more.
+        response.insert_header(("x-should-retry", "false"));
+    }
     match error {
         GatewayError::Unauthenticated => {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -30,22 +34,13 @@ pub fn error_response(door: &Door, error: &GatewayError, request_id: &str) -> Ht
         GatewayError::MethodNotAllowed { allow } => {
             response.insert_header((header::ALLOW, *allow));
         }
-        GatewayError::Draining => {
-            response.insert_header((header::RETRY_AFTER, TRY_AGAIN_SECONDS));
-            response.force_close();
-        }
-        GatewayError::UpstreamBusy { .. } => {
-            response.insert_header((header::RETRY_AFTER, TRY_AGAIN_SECONDS));
-        }
-        GatewayError::AllResting { seconds, .. } => {
-            response.insert_header((header::RETRY_AFTER, *seconds));
-        }
         // RFC 9110, section 15.5.22: a 426 names the protocol.
         GatewayError::WebSocketNotServed => {
             response.insert_header((header::UPGRADE, "HTTP/1.1"));
         }
-        // What is left of the body would be taken for the next request.
-        GatewayError::BodyTooLarge { .. }
+        // What is left of the body would be taken for the next request; and whoever drains takes none.
+        GatewayError::Draining
+        | GatewayError::BodyTooLarge { .. }
         | GatewayError::BodyStalled
         | GatewayError::BodyCutShort
         | GatewayError::AmbiguousRequest(_)
@@ -60,6 +55,7 @@ pub fn error_response(door: &Door, error: &GatewayError, request_id: &str) -> Ht
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Filling, Limit, LimitReached};
     use actix_web::body::MessageBody as _;
     use actix_web::http::Method;
 
@@ -88,6 +84,38 @@ mod tests {
             assert_eq!(json.pointer(pointer).unwrap(), expected, "{path}: {body}");
             assert_eq!(response.status(), 401, "{path}");
             assert_eq!(response.headers().get("x-request-id").unwrap(), "req-1", "{path}");
+        }
+    }
+
+    #[test]
+    fn a_limit_says_in_every_dialect_when_it_is_over_and_whether_to_wait() {
+        let reached = |limit, filling| {
+            GatewayError::LimitReached(LimitReached { limit, filling, seconds: 77 })
+        };
+        let rate = reached(Limit::RequestsPerMinute(5), Filling::Used);
+        let spent = reached(Limit::TokensPerDay(5), Filling::Used);
+        let held = reached(Limit::TokensPerDay(5), Filling::UnderWay);
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("/v1/messages",                     &rate,  "/error/type",   "rate_limit_error",    None),
+            ("/v1/messages",                     &spent, "/error/type",   "rate_limit_error",    Some("false")),
+            ("/v1/chat/completions",             &rate,  "/error/code",   "rate_limit_exceeded", None),
+            ("/v1/chat/completions",             &held,  "/error/code",   "rate_limit_exceeded", None),
+            ("/v1/chat/completions",             &spent, "/error/code",   "insufficient_quota",  Some("false")),
+            ("/v1/responses",                    &spent, "/error/type",   "insufficient_quota",  Some("false")),
+            ("/v1beta/models/g:generateContent", &spent, "/error/status", "RESOURCE_EXHAUSTED",  Some("false")),
+            ("/api/user",                        &rate,  "/error/code",   "rate_limit_exceeded", None),
+        ];
+        for (path, error, pointer, expected, should_retry) in cases {
+            let method = if path == "/api/user" { Method::GET } else { Method::POST };
+            let (response, body) = refused(&method, path, error);
+
+            let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(json.pointer(pointer).unwrap(), expected, "{path}: {body}");
+            assert_eq!(response.status(), 429, "{path}");
+            let field = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(field("retry-after"), Some("77"), "{path}");
+            assert_eq!(field("x-should-retry"), should_retry, "{path}: {expected}");
         }
     }
 }

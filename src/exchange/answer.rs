@@ -10,11 +10,12 @@ use bytes::Bytes;
 
 use super::ahead::BegunAnswer;
 use super::head::Head;
+use super::metering::{Meter, Metering};
 use super::stream::{DownstreamBody, Transforms};
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::UpstreamResponse;
 use crate::adapt::amp::{AmpAnswer, ToolNames};
-use crate::body::{AnswerRewriter, GZIP_MAGIC, GzipRepair};
+use crate::body::{AnswerRewriter, Coding, GZIP_MAGIC, GzipRepair};
 use crate::dialect::model_paths;
 use crate::drain::Drain;
 use crate::headers::{for_downstream, is_event_stream};
@@ -53,6 +54,8 @@ pub struct ModelAnswer {
     pub after_failure: bool,
     /// An Amp client reads the answer of a provider that was not made for it.
     pub amp_client: Option<AmpClient>,
+    /// `None`: the answer uses no tokens.
+    pub metering: Option<Metering>,
 }
 
 /// What an Amp client needs of an answer; see [`crate::adapt::amp`].
@@ -64,11 +67,18 @@ pub struct AmpClient {
 }
 
 impl ModelAnswer {
-    /// An answer in which nothing is rewritten.
+    /// An answer in which nothing is rewritten, and that uses no tokens.
     #[must_use]
     pub fn plain(dialect: Dialect, route: Route, provider: ProviderName) -> Self {
-        let (client_model, amp_client) = (None, None);
-        Self { dialect, route, provider, client_model, after_failure: false, amp_client }
+        Self {
+            dialect,
+            route,
+            provider,
+            client_model: None,
+            after_failure: false,
+            amp_client: None,
+            metering: None,
+        }
     }
 }
 
@@ -84,6 +94,11 @@ impl Answering {
     #[must_use]
     pub(super) fn modelled(request: &Head<'_>, drain: Drain, model: ModelAnswer) -> Self {
         Self { model: Some(model), ..Self::relayed(request, drain) }
+    }
+
+    /// What watches an answer in `dialect` for its tokens.
+    pub(super) fn meter(&self, dialect: Dialect, status: StatusCode, kind: Kind) -> Option<Meter> {
+        self.model.as_ref()?.metering?.meter(dialect, status, kind, &self.record)
     }
 }
 
@@ -127,11 +142,12 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         _ => BodySize::Stream,
     };
     let dialect = answering.model.as_ref().map(|model| model.dialect);
+    let meter = dialect.and_then(|dialect| answering.meter(dialect, status, kind));
     let body = DownstreamBody::new(
         body,
         ahead,
         size,
-        Transforms { repair, translate: None, rewrite, adapt },
+        Transforms { repair, meter, translate: None, rewrite, adapt },
         dialect.filter(|_| is_stream && size == BodySize::Stream),
         answering.record,
         answering.drain,
@@ -218,18 +234,21 @@ impl actix_web::body::MessageBody for HeadOf {
 
 /// What an answer's fields say of its body, whether or not the client is told.
 #[derive(Clone, Copy)]
-struct Kind {
-    is_stream: bool,
-    is_json: bool,
-    is_encoded: bool,
+pub(super) struct Kind {
+    pub is_stream: bool,
+    pub is_json: bool,
+    pub is_encoded: bool,
+    /// The one coding that it has, where that can be taken off.
+    pub coding: Option<Coding>,
 }
 
 impl Kind {
-    fn of(fields: &HeaderMap) -> Self {
-        let is_encoded = fields
-            .get(header::CONTENT_ENCODING)
-            .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-        Self { is_stream: is_event_stream(fields), is_json: is_json(fields), is_encoded }
+    pub fn of(fields: &HeaderMap) -> Self {
+        let coding = fields.get(header::CONTENT_ENCODING);
+        let is_encoded =
+            coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        let coding = coding.and_then(|coding| Coding::the_only_one(coding.to_str().ok()?));
+        Self { is_stream: is_event_stream(fields), is_json: is_json(fields), is_encoded, coding }
     }
 }
 

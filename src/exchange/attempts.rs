@@ -54,6 +54,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         model: &call.asked.model,
         came_through_amp_door: call.came_through_amp_door(),
         reach: call.reach(),
+        ways: call.handles.limits.ways_of(call.client),
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
@@ -331,6 +332,7 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         client_model: plan.renames.then(|| call.asked.model.clone()),
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
+        metering: call.metering(&plan.upstream_model),
     };
     Answering::modelled(&call.request, call.handles.drain.clone(), model)
 }

@@ -12,6 +12,7 @@ use super::answer::{self, AmpClient, Answering, ModelAnswer};
 use super::asked::{Asked, NamedIn};
 use super::foreign::can_be_translated;
 use super::head::Head;
+use super::metering::Metering;
 use crate::actors::Handles;
 use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
@@ -20,7 +21,7 @@ use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
 use crate::translate::{Request, Unreadable, read_request, without_foreign_thinking};
-use crate::types::{ClientId, Dialect, Route};
+use crate::types::{ClientId, Dialect, ModelName, Route};
 
 /// A model call whose body is there.
 pub(super) struct Call<'a> {
@@ -128,6 +129,14 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// By what the answer is metered; `model` is what its provider calls the model. Prices are found by
+    /// that name, and else by the client's: one model may have another price elsewhere.
+    pub fn metering(&self, model: &ModelName) -> Option<Metering> {
+        let prices = &self.handles.settings.prices;
+        let price = prices.price(model).or_else(|| prices.price(&self.asked.model));
+        (!self.only_counts()).then_some(Metering { price: price.copied() })
+    }
+
     /// The fallback: the same path and body, and every field, to the Amp server. `after` says what
     /// our own credentials failed with, if they were asked; such a call costs Amp's credits although
     /// the team has a provider for it, so it is never made silently.
@@ -162,6 +171,7 @@ impl<'a> Call<'a> {
             client_model: None,
             after_failure,
             amp_client: None,
+            metering: self.metering(&self.asked.model),
         };
         let answering = Answering::modelled(request, handles.drain.clone(), model);
         Ok(answer::from_upstream(upstream.into(), answering).await)

@@ -18,6 +18,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use self::question::{Discovered, discover, listed_as};
+use super::allowance::require_allowed;
 use super::amp_request;
 use super::answer::{self, Answering, ModelAnswer};
 use super::head::Head;
@@ -44,12 +45,18 @@ pub async fn list_models(
 ) -> Result<HttpResponse, UpstreamFailure> {
     let shape = shape_for(request, door);
     let dialect = dialect_of(shape);
-    let offers = handles.router.offers(dialect);
+    let rules = handles.limits.rules_of(client);
+    let ways = handles.limits.ways_of(client);
+    let offers = handles.router.offers(dialect, ways);
+    let may_ask_for = |name: &ModelName| rules.is_none_or(|rules| rules.allow_model(name));
     let found = match wanted_id(request, door.call) {
         None => {
             let codex_version = codex_version(request).filter(|_| shape == ModelListShape::Codex);
             let discovered = discover(handles, &offers, shape, codex_version).await;
-            let entries = entries(shape, &offers, &discovered);
+            let mut entries = entries(shape, &offers, &discovered);
+            entries.retain(|entry| {
+                entry.id().and_then(ModelName::parse).is_some_and(|name| may_ask_for(&name))
+            });
             if entries.is_empty() {
                 Err(None)
             } else {
@@ -59,6 +66,9 @@ pub async fn list_models(
         Some(id) => {
             let id = ModelName::parse(&id);
             let id = id.ok_or(GatewayError::NoSuchRoute("the path names no model"))?;
+            if let Some(Err(error)) = rules.map(|rules| require_allowed(rules, &id)) {
+                return Ok(refusal(request, dialect, &error));
+            }
             // Codex asks for no single one; who does with its query gets what OpenAI answers.
             let shape = if shape == ModelListShape::Codex { ModelListShape::OpenAi } else { shape };
             find_one(handles, &offers, shape, &id).await.map_err(Some)
@@ -68,7 +78,12 @@ pub async fn list_models(
         Ok(json) => return Ok(own_answer(request, json)),
         Err(nothing) => nothing,
     };
+    // Amp's own list crosses as it is, so it is kept from a client that may not ask for all it names.
+    let is_list = nothing.is_none();
+    let may_see = !is_list || rules.is_none_or(|rules| rules.models.is_empty());
     let amp_may_answer = matches!(door.entrance, Entrance::AmpProvider(_))
+        && ways.have_route(Route::Amp)
+        && may_see
         && handles.settings.amp.as_ref().is_some_and(|amp| amp.fallback != Fallback::Never);
     match nothing {
         _ if amp_may_answer => ask_amp(handles, request, dialect, client).await,

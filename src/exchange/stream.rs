@@ -1,5 +1,7 @@
 //! The answer's body on its way to the client, to its end, good or bad.
 
+mod ending;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,12 +12,13 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream as _;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use self::ending::{ending, tail_for};
 use super::ahead::Ahead;
+use super::metering::Meter;
 use crate::actors::router::AnswerWatch;
 use crate::actors::upstream::{BodyBroke, UpstreamBody};
 use crate::adapt::amp::AmpAnswer;
 use crate::body::{AnswerRewriter, GzipRepair, SseTail};
-use crate::dialect::stream_error_event;
 use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
@@ -36,6 +39,8 @@ pub(super) struct Cut;
 #[derive(Default)]
 pub(super) struct Transforms {
     pub repair: Option<GzipRepair>,
+    /// Changes nothing.
+    pub meter: Option<Meter>,
     pub translate: Option<StreamTranslator>,
     pub rewrite: Option<AnswerRewriter>,
     pub adapt: Option<AmpAnswer>,
@@ -115,6 +120,9 @@ impl DownstreamBody {
     }
 
     fn translate(&mut self, piece: &Bytes) {
+        if let Some(meter) = &mut self.transforms.meter {
+            meter.push(piece);
+        }
         let Some(translate) = &mut self.transforms.translate else { return self.rewrite(piece) };
         let mut translated = BytesMut::with_capacity(piece.len() * 2);
         translate.push(piece, &mut translated);
@@ -293,25 +301,6 @@ impl DownstreamBody {
             BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
         }
     }
-}
-
-fn tail_for(dialect: Dialect) -> SseTail {
-    match dialect {
-        Dialect::OpenAiResponses => SseTail::numbered(),
-        _ => SseTail::default(),
-    }
-}
-
-/// The event that ends a broken stream. What was left open is closed first: a line that has begun
-/// cannot be taken back, but the client must not read our event as its end.
-fn ending(dialect: Dialect, tail: &SseTail, error: &GatewayError) -> String {
-    let (code, status) = error.classify();
-    let crlf = tail.uses_crlf();
-    let line_end = if crlf { "\r\n" } else { "\n" };
-    let close = if tail.is_at_event_boundary() { String::new() } else { line_end.repeat(2) };
-    let message = error.to_string();
-    let number = tail.next_sequence_number();
-    close + &stream_error_event(dialect, code, &message, status, number, crlf)
 }
 
 impl MessageBody for DownstreamBody {

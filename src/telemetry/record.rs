@@ -146,7 +146,8 @@ impl RequestRecord {
         self.cost_usd.set(Some(usd));
     }
 
-    /// Has `then` done when the request has ended, however it ends.
+    /// Has `then` done when the request has ended, however it ends; what was asked for last is done
+    /// first, so that what a request was let in with is given back behind all that came of it.
     pub fn at_its_end(&self, then: impl FnOnce(&EndedRequest<'_>) + 'static) {
         self.at_the_end.borrow_mut().push(Box::new(then));
     }
@@ -187,7 +188,7 @@ impl RequestRecord {
         if let Some(metrics) = &self.metrics {
             metrics.request_ended(&ended);
         }
-        for then in self.at_the_end.take() {
+        for then in self.at_the_end.take().into_iter().rev() {
             then(&ended);
         }
     }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 
+pub use crate::dialect::Usage;
+
 /// What a reader finds in an upstream's answer, in the order it stands there.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
@@ -46,61 +48,6 @@ pub enum InputKind {
     Json,
     /// Free text: a custom tool of `OpenAI`'s.
     Text,
-}
-
-/// Tokens. None of the counts contains another, but for `reasoning`, which `output` contains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Input that was neither read from a cache nor written to one.
-    pub input: Option<u64>,
-    pub cache_read: Option<u64>,
-    pub cache_write: Option<u64>,
-    /// All output, thinking included.
-    pub output: Option<u64>,
-    pub reasoning: Option<u64>,
-}
-
-impl Usage {
-    /// Takes over what `later` knows.
-    pub fn update(&mut self, later: Self) {
-        self.input = later.input.or(self.input);
-        self.cache_read = later.cache_read.or(self.cache_read);
-        self.cache_write = later.cache_write.or(self.cache_write);
-        self.output = later.output.or(self.output);
-        self.reasoning = later.reasoning.or(self.reasoning);
-    }
-
-    #[must_use]
-    pub fn input(&self) -> u64 {
-        self.input.unwrap_or(0)
-    }
-
-    #[must_use]
-    pub fn cache_read(&self) -> u64 {
-        self.cache_read.unwrap_or(0)
-    }
-
-    #[must_use]
-    pub fn cache_write(&self) -> u64 {
-        self.cache_write.unwrap_or(0)
-    }
-
-    /// What `OpenAI` and Google call the prompt: cached tokens included.
-    #[must_use]
-    pub fn total_input(&self) -> u64 {
-        self.input() + self.cache_read() + self.cache_write()
-    }
-
-    #[must_use]
-    pub fn output(&self) -> u64 {
-        self.output.unwrap_or(0)
-    }
-
-    /// Never more than the output: some servers count it beside.
-    #[must_use]
-    pub fn reasoning(&self) -> u64 {
-        self.reasoning.unwrap_or(0).min(self.output())
-    }
 }
 
 /// Why an answer ends.

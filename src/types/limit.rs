@@ -96,6 +96,8 @@ impl LimitReached {
     }
 }
 
+impl std::error::Error for LimitReached {}
+
 /// What the client reads.
 impl fmt::Display for LimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,9 +20,9 @@ mod tests;
 use std::sync::Arc;
 
 use super::plan::{Found, Reach};
-use super::table::{Member, RouteTable, same_name};
+use super::table::{Candidates, Member, RouteTable, same_name};
 use crate::config::{Credential, Family, MappingFrom};
-use crate::types::{Dialect, ModelName, ProviderName};
+use crate::types::{Dialect, ModelName, ProviderName, Ways};
 
 pub use self::discovered::{DiscoveredLists, NoList};
 
@@ -43,16 +43,17 @@ pub struct ListSource(Vec<Account>);
 #[derive(Clone, Debug)]
 pub struct Account(Arc<Member>);
 
-/// What can be asked for in one dialect, as of one state of the configuration.
+/// What a client can ask for in one dialect, as of one state of the configuration.
 #[derive(Clone, Debug)]
 pub struct Offers {
     table: Arc<RouteTable>,
     dialect: Dialect,
+    ways: Ways,
 }
 
 impl Offers {
-    pub(super) fn new(table: Arc<RouteTable>, dialect: Dialect) -> Self {
-        Self { table, dialect }
+    pub(super) fn new(table: Arc<RouteTable>, dialect: Dialect, ways: Ways) -> Self {
+        Self { table, dialect, ways }
     }
 
     /// The names that the configuration lists.
@@ -90,8 +91,12 @@ impl Offers {
 
     /// Who answers a name first, and how it got there.
     fn answered_by(&self, name: &ModelName) -> Option<(ProviderName, Found)> {
-        let candidates = self.table.candidates(self.dialect, name, Reach::AnyDialect)?;
+        let candidates = self.candidates(name)?;
         Some((candidates.all[0].member.credential.provider.clone(), candidates.found))
+    }
+
+    fn candidates(&self, name: &ModelName) -> Option<Candidates> {
+        self.table.candidates(self.dialect, name, Reach::AnyDialect, self.ways)
     }
 
     /// The providers to be asked for their lists.
@@ -132,9 +137,7 @@ impl Offers {
     /// mapping. That others serve the name says nothing of what stands in this list.
     #[must_use]
     pub fn may_come_from(&self, source: &ListSource, name: &ModelName) -> bool {
-        let Some(candidates) = self.table.candidates(self.dialect, name, Reach::AnyDialect) else {
-            return false;
-        };
+        let Some(candidates) = self.candidates(name) else { return false };
         let is_here = |id| source.0.iter().any(|account| account.0.id == id);
         candidates.found != Found::Directly
             || candidates.all.iter().any(|candidate| is_here(candidate.member.id))

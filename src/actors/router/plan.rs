@@ -8,7 +8,7 @@ use super::cooldown::ProbeLease;
 use super::pick::Seat;
 use super::table::Member;
 use crate::config::Credential;
-use crate::types::{Dialect, ModelName, ProviderName, Thinking};
+use crate::types::{Dialect, ModelName, ProviderName, Route, Thinking, Ways};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,16 @@ pub struct ModelRequest<'a> {
     /// Whether the door leads to the Amp server when nobody else answers.
     pub came_through_amp_door: bool,
     pub reach: Reach,
+    /// Those that are open to the client.
+    pub ways: Ways,
+}
+
+impl ModelRequest<'_> {
+    /// Whether the Amp server may answer this client when nobody else does.
+    #[must_use]
+    pub const fn may_go_to_amp(&self) -> bool {
+        self.came_through_amp_door && self.ways.have_route(Route::Amp)
+    }
 }
 
 /// Whose credentials can answer a call.

@@ -61,8 +61,8 @@ impl Routes {
     }
 
     /// Whether Amp may answer what all of our own credentials have failed at.
-    pub fn amp_may_step_in(&self, came_through_amp_door: bool) -> bool {
-        came_through_amp_door && self.table.fallback() == Fallbacks::ToAmpOnFailure
+    pub fn amp_may_step_in(&self, may_go_to_amp: bool) -> bool {
+        may_go_to_amp && self.table.fallback() == Fallbacks::ToAmpOnFailure
     }
 }
 

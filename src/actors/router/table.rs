@@ -15,7 +15,7 @@ use super::health::SeenLimits;
 use super::plan::{Found, Reach, SocketService};
 use crate::config::{Credential, Family, ModelMapping};
 use crate::error::GatewayError;
-use crate::types::{Dialect, ModelName, Thinking};
+use crate::types::{Dialect, ModelName, Route, Thinking, Ways};
 
 use self::names::{is_family_name, maker_of, without_prefix};
 
@@ -117,15 +117,18 @@ impl RouteTable {
         self.rules.fallback
     }
 
-    /// Every way to serve `model` to a client of `dialect`; `None` when there is none.
+    /// Every way to serve `model` to a client of `dialect` that is open to it; `None` when there is
+    /// none.
     pub(super) fn candidates(
         &self,
         dialect: Dialect,
         model: &ModelName,
         reach: Reach,
+        ways: Ways,
     ) -> Option<Candidates> {
-        let direct = || self.direct(dialect, model, reach);
-        let mapped = || self.mapped(dialect, model, reach);
+        let is_open = |route| ways.have_route(route).then_some(());
+        let direct = || is_open(Route::Local).and_then(|()| self.direct(dialect, model, reach));
+        let mapped = || is_open(Route::Mapped).and_then(|()| self.mapped(dialect, model, reach));
         if self.rules.force_mappings { mapped().or_else(direct) } else { direct().or_else(mapped) }
     }
 

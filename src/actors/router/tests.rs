@@ -52,6 +52,7 @@ impl Story {
             model: &model,
             came_through_amp_door: false,
             reach: Reach::SameDialect,
+            ways: Ways::ALL,
         };
         self.router.choose(&request, attempts, || session.map(session_of)).unwrap()
     }
@@ -289,6 +290,7 @@ async fn a_reload_brings_new_mappings() {
             model: &model,
             came_through_amp_door: false,
             reach: Reach::SameDialect,
+            ways: Ways::ALL,
         };
         story.router.choose(&request, &Attempts::default(), || None)
     };
@@ -345,6 +347,7 @@ async fn amp_answers_only_at_its_own_door_and_only_when_it_may() {
                 model: &model,
                 came_through_amp_door,
                 reach: Reach::SameDialect,
+                ways: Ways::ALL,
             };
             story.router.choose(&request, attempts, || None)
         };

@@ -14,7 +14,7 @@ use crate::body::{GZIP_MAGIC, GzipRepair, decode_request};
 use crate::dialect::{Verdict, error_body, judge};
 use crate::error::GatewayError;
 use crate::exchange::ahead::BegunAnswer;
-use crate::exchange::answer::{Answering, amp_adapter, response, tell_who_answered};
+use crate::exchange::answer::{Answering, Kind, amp_adapter, response, tell_who_answered};
 use crate::exchange::judged::is_encoded;
 use crate::exchange::stream::{DownstreamBody, Transforms};
 use crate::headers::is_event_stream;
@@ -52,6 +52,9 @@ pub async fn from_upstream(
         return Ok(stream(answer, answering, translation, downstream));
     }
     let body = whole(&mut answer, &answering).await.inspect_err(|_| broke(&mut answering))?;
+    if let Some(metering) = answering.model.as_ref().and_then(|model| model.metering) {
+        metering.note_whole(translation.upstream, &body, &answering.record);
+    }
     let told = if translation.streams {
         // The server has not understood `stream`; its client still waits for events.
         as_stream(&translation, &body).map_err(NoAnswer::from)
@@ -136,14 +139,14 @@ fn stream(
 ) -> HttpResponse {
     downstream.insert(header::CONTENT_TYPE, content_type(&translation));
     downstream.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let BegunAnswer { response: UpstreamResponse { status, body, .. }, ahead } = answer;
+    let BegunAnswer { response: UpstreamResponse { status, fields, body }, ahead } = answer;
+    let meter = answering.meter(translation.upstream, status, Kind::of(&fields));
     let adapt = amp_adapter(&mut answering, true);
     let Translation { upstream, client, names, envelope, .. } = translation;
     let translate = StreamTranslator::new(upstream, client, names, envelope);
     // A stream's first event must not be held back.
     let repair = Some(GzipRepair::new(0));
-    let transforms =
-        Transforms { repair, translate: Some(translate), adapt, ..Transforms::default() };
+    let transforms = Transforms { repair, meter, translate: Some(translate), rewrite: None, adapt };
     let size = BodySize::Stream;
     let body = DownstreamBody::new(
         body,

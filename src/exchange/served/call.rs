@@ -21,6 +21,7 @@ use crate::actors::Handles;
 use crate::actors::upstream::UpstreamFailure;
 use crate::door::{ModelCall, ModelDoor};
 use crate::error::GatewayError;
+use crate::exchange::allowance;
 use crate::exchange::asked::Asked;
 use crate::exchange::attempts;
 use crate::exchange::call::Call;
@@ -121,11 +122,14 @@ impl Caller {
             return Err(GatewayError::BodyTooLarge { limit_bytes }.into());
         }
         let record = call.record().clone();
+        let client = self.client.as_ref();
+        allowance::admit_inner_call(&self.handles, client, &record).await?;
         let door = ModelDoor { call: ModelCall::Responses, ..self.door };
         let head = Head::new(&Method::POST, &self.uri, &self.fields, record.clone());
         let asked = Asked::parse(&head, door.call, &body, limit_bytes)?;
         record.asks_for(asked.model.clone());
-        let call = Call::new(&self.handles, head, door, self.client.as_ref(), body, asked);
+        let call = Call::new(&self.handles, head, door, client, body, asked);
+        allowance::reserve_usage(&call).await?;
         // Boxed: it is large, and would be part of every connection that waits for a message.
         Box::pin(attempts::answer(&call)).await
     }

@@ -80,7 +80,9 @@ pub(super) fn of_full_queue() -> String {
 /// A call that failed in the gateway.
 pub(super) fn of_gateway(error: &GatewayError) -> String {
     let (code, status) = error.classify();
-    of_words(status, code, &error.to_string(), &[])
+    let seconds = error.retry_after_seconds().map(|seconds| seconds.to_string());
+    let retry_after = seconds.as_deref().map(|seconds| ("retry-after", seconds));
+    of_words(status, code, &error.to_string(), retry_after.as_slice())
 }
 
 fn of_words(status: StatusCode, code: &str, words: &str, headers: &[(&str, &str)]) -> String {

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use super::super::event::{Event, InputKind};
 use super::super::typed::Unreadable;
 use super::read_stream::{ErrorDetail, failure};
-use super::wire::{WireUsage, read_stop, text};
+use super::wire::{read_stop, text};
+use crate::dialect::AnthropicUsage;
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -19,7 +20,7 @@ struct Message<'a> {
     content: Vec<Block<'a>>,
     stop_reason: Option<String>,
     stop_sequence: Option<String>,
-    usage: Option<WireUsage>,
+    usage: Option<AnthropicUsage>,
     /// Some servers answer 200 with an error.
     #[serde(borrow)]
     error: Option<ErrorDetail<'a>>,

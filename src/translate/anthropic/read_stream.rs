@@ -13,7 +13,8 @@ use super::super::event::{Event, Failure, InputKind};
 use super::super::frames::Frame;
 use super::super::stream::ReadStream;
 use super::read_answer::Block;
-use super::wire::{WireUsage, read_stop, status_of, text};
+use super::wire::{read_stop, status_of, text};
+use crate::dialect::AnthropicUsage;
 
 #[derive(Default)]
 pub struct StreamReader {
@@ -33,14 +34,14 @@ struct EventData<'a> {
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
     message: Option<MessageStart>,
-    usage: Option<WireUsage>,
+    usage: Option<AnthropicUsage>,
     #[serde(borrow)]
     error: Option<ErrorDetail<'a>>,
 }
 
 #[derive(Deserialize)]
 struct MessageStart {
-    usage: Option<WireUsage>,
+    usage: Option<AnthropicUsage>,
 }
 
 /// Of a block, or of the message.

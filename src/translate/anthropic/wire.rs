@@ -9,7 +9,7 @@ use super::super::event::{StopReason, Usage};
 
 /// Its input counts neither what was read from the cache nor what was written to it; its output
 /// counts the thinking. So do ours.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct WireUsage {
     pub input_tokens: Option<u64>,
     pub cache_creation_input_tokens: Option<u64>,
@@ -19,22 +19,10 @@ pub struct WireUsage {
     pub output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct OutputDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_tokens: Option<u64>,
-}
-
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Self {
-        Self {
-            input: wire.input_tokens,
-            cache_read: wire.cache_read_input_tokens,
-            cache_write: wire.cache_creation_input_tokens,
-            output: wire.output_tokens,
-            reasoning: wire.output_tokens_details.and_then(|details| details.thinking_tokens),
-        }
-    }
 }
 
 impl From<Usage> for WireUsage {

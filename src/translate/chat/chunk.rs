@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::event::{Event, Failure, StopReason, Usage};
+use super::super::event::{Event, Failure, StopReason};
 use super::failure::ErrorIn;
 use super::wire::{Str, TextOr};
 
@@ -192,60 +192,5 @@ impl Choice<'_> {
 
     fn stop_sequence(&self) -> Option<String> {
         serde_json::from_str(self.stop_reason?.get()).ok()
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(super) struct UsageIn {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-    /// `DeepSeek`'s word for what was read from the cache.
-    prompt_cache_hit_tokens: Option<u64>,
-    /// Kimi's.
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-impl UsageIn {
-    /// The prompt contains what was cached; nothing may come out below zero.
-    pub fn into_usage(self) -> Usage {
-        let details = self.prompt_tokens_details.unwrap_or_default();
-        let hits = details.cached_tokens.or(self.prompt_cache_hit_tokens).or(self.cached_tokens);
-        let prompt = self.prompt_tokens;
-        let within = |count: u64, whole: Option<u64>| whole.map_or(count, |whole| count.min(whole));
-        let cache_read = hits.map(|count| within(count, prompt));
-        let fresh = prompt.map(|prompt| prompt - cache_read.unwrap_or(0));
-        let cache_write = details.cache_write_tokens.map(|count| within(count, fresh));
-        let reasoning = self.completion_tokens_details.and_then(|all| all.reasoning_tokens);
-        Usage {
-            input: fresh.map(|fresh| fresh - cache_write.unwrap_or(0)),
-            cache_read,
-            cache_write,
-            output: self.output(reasoning.unwrap_or(0)),
-            reasoning,
-        }
-    }
-
-    /// `OpenAI` counts reasoning as part of the completion. Some servers count it beside it (xAI),
-    /// which their sum gives away.
-    fn output(&self, reasoning: u64) -> Option<u64> {
-        let completion = self.completion_tokens?;
-        let together = completion.saturating_add(reasoning);
-        let sum = self.prompt_tokens.unwrap_or(0).saturating_add(together);
-        let is_beside = reasoning > completion || self.total_tokens == Some(sum);
-        Some(if is_beside { together } else { completion })
     }
 }

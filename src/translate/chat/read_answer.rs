@@ -7,8 +7,9 @@ use super::super::event::{Event, InputKind};
 use super::super::frames::Frame;
 use super::super::stream::ReadStream;
 use super::super::typed::Unreadable;
-use super::chunk::{CallPiece, Choice, Chunk, FunctionPiece, UsageIn};
+use super::chunk::{CallPiece, Choice, Chunk, FunctionPiece};
 use super::failure::failure;
+use crate::dialect::ChatUsage;
 
 /// Ends a stream. It is no JSON.
 const TERMINATOR: &str = "[DONE]";
@@ -91,9 +92,10 @@ impl Calls {
             }
             choice.tell_stop(tell);
         }
-        let usage = chunk.usage.and_then(|usage| serde_json::from_str::<UsageIn>(usage.get()).ok());
+        let usage =
+            chunk.usage.and_then(|usage| serde_json::from_str::<ChatUsage>(usage.get()).ok());
         if let Some(usage) = usage {
-            tell(Event::Usage(usage.into_usage()));
+            tell(Event::Usage(usage.into()));
         }
     }
 

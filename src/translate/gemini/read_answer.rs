@@ -18,7 +18,8 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::translate::event::{Event, Failure, InputKind, StopReason, Usage};
+use crate::dialect::GeminiUsage;
+use crate::translate::event::{Event, Failure, InputKind, StopReason};
 use crate::translate::frames::Frame;
 use crate::translate::stream::ReadStream;
 use crate::translate::typed::Unreadable;
@@ -31,7 +32,7 @@ struct Chunk<'a> {
     #[serde(borrow, default)]
     prompt_feedback: Option<Feedback<'a>>,
     #[serde(default)]
-    usage_metadata: Option<UsageMetadata>,
+    usage_metadata: Option<GeminiUsage>,
     #[serde(borrow, default)]
     error: Option<RpcStatus<'a>>,
 }
@@ -85,21 +86,6 @@ struct Call<'a> {
 struct Feedback<'a> {
     #[serde(borrow, default)]
     block_reason: Option<Str<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct UsageMetadata {
-    #[serde(rename = "promptTokenCount")]
-    prompt: Option<i64>,
-    #[serde(rename = "cachedContentTokenCount")]
-    cached: Option<i64>,
-    #[serde(rename = "candidatesTokenCount")]
-    candidates: Option<i64>,
-    #[serde(rename = "thoughtsTokenCount")]
-    thoughts: Option<i64>,
-    #[serde(rename = "toolUsePromptTokenCount")]
-    for_tools: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -266,28 +252,5 @@ fn failure_of(error: RpcStatus<'_>) -> Failure {
         status: status.unwrap_or(StatusCode::BAD_GATEWAY),
         code: error.status.map(|status| status.0.into_owned()).unwrap_or_default(),
         message: error.message.map(|message| message.0.into_owned()).unwrap_or_default(),
-    }
-}
-
-impl From<UsageMetadata> for Usage {
-    fn from(told: UsageMetadata) -> Self {
-        let count = |number: Option<i64>| number.map(|number| u64::try_from(number).unwrap_or(0));
-        let cached = count(told.cached).unwrap_or(0);
-        let for_tools = count(told.for_tools).unwrap_or(0);
-        let prompt = count(told.prompt);
-        let thoughts = count(told.thoughts);
-        let candidates = count(told.candidates);
-        let output = match (candidates, thoughts) {
-            (None, None) => None,
-            (candidates, thoughts) => Some(candidates.unwrap_or(0) + thoughts.unwrap_or(0)),
-        };
-        Self {
-            input: prompt.map(|prompt| (prompt + for_tools).saturating_sub(cached)),
-            // Said with every prompt: an earlier chunk may have counted otherwise.
-            cache_read: prompt.map(|_| cached),
-            cache_write: None,
-            output,
-            reasoning: thoughts,
-        }
     }
 }

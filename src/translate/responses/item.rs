@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::event::{Event, Failure, InputKind, StopReason, Usage};
+use super::super::event::{Event, Failure, InputKind, StopReason};
+use crate::dialect::ResponsesUsage;
 
 /// Text that is borrowed where it has no escapes, also in an `Option`.
 #[derive(Deserialize, Default)]
@@ -26,7 +27,7 @@ pub struct ResponseIn<'a> {
     pub status: Option<Str<'a>>,
     #[serde(borrow)]
     pub output: Option<&'a RawValue>,
-    pub usage: Option<UsageIn>,
+    pub usage: Option<ResponsesUsage>,
     pub error: Option<Value>,
     pub incomplete_details: Option<IncompleteIn>,
 }
@@ -34,42 +35,6 @@ pub struct ResponseIn<'a> {
 #[derive(Deserialize)]
 pub struct IncompleteIn {
     pub reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub struct UsageIn {
-    input_tokens: Option<u64>,
-    input_tokens_details: Option<InputDetailsIn>,
-    output_tokens: Option<u64>,
-    output_tokens_details: Option<OutputDetailsIn>,
-}
-
-#[derive(Deserialize)]
-struct InputDetailsIn {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputDetailsIn {
-    reasoning_tokens: Option<u64>,
-}
-
-impl UsageIn {
-    /// `input_tokens` holds what was cached. Servers that count otherwise must not make it negative.
-    fn neutral(&self) -> Usage {
-        let details = self.input_tokens_details.as_ref();
-        let cache_read = details.and_then(|details| details.cached_tokens);
-        let cache_write = details.and_then(|details| details.cache_write_tokens);
-        let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
-        Usage {
-            input: self.input_tokens.map(|input| input.saturating_sub(cached)),
-            cache_read,
-            cache_write,
-            output: self.output_tokens,
-            reasoning: self.output_tokens_details.as_ref().and_then(|d| d.reasoning_tokens),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -201,8 +166,8 @@ pub fn tell_end(response: &ResponseIn<'_>, status: &str, tell: &mut dyn FnMut(Ev
     if matches!(status, "failed" | "cancelled") {
         return tell(Event::Failed(failure(response.error.as_ref(), None, status)));
     }
-    if let Some(usage) = &response.usage {
-        tell(Event::Usage(usage.neutral()));
+    if let Some(usage) = response.usage {
+        tell(Event::Usage(usage.into()));
     }
     let reason = response.incomplete_details.as_ref().and_then(|why| why.reason.as_deref());
     tell(Event::Stop(match (status, reason) {

@@ -12,6 +12,17 @@ pub fn encoded(coding: &str, text: &str) -> Vec<u8> {
             encoder.write_all(text.as_bytes()).unwrap();
             encoder.finish().unwrap()
         }
+        "deflate" => {
+            let mut encoder =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        }
+        "br" => {
+            let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.into_inner()
+        }
         _ => panic!("{coding}"),
     }
 }

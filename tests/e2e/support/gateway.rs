@@ -26,20 +26,30 @@ pub const CLIENT_KEY: &str = "client-key-1";
 impl TestGateway {
     /// Starts a gateway with this configuration; `host` and `port` are the test's.
     pub async fn start(yaml: &str) -> Self {
-        Self::launch(yaml, None, &[]).await
+        Self::launch(yaml, None, &[], WallClock::system()).await
     }
 
     /// The same, with `AMP_API_KEY` set.
     pub async fn start_with(yaml: &str, amp_api_key: Option<&str>) -> Self {
-        Self::launch(yaml, amp_api_key, &[]).await
+        Self::launch(yaml, amp_api_key, &[], WallClock::system()).await
     }
 
     /// The same as [`Self::start`], with variables set.
     pub async fn start_in(yaml: &str, variables: &[(&str, &str)]) -> Self {
-        Self::launch(yaml, None, variables).await
+        Self::launch(yaml, None, variables, WallClock::system()).await
     }
 
-    async fn launch(yaml: &str, amp_api_key: Option<&str>, variables: &[(&str, &str)]) -> Self {
+    /// The same as [`Self::start`], with the date that the test says it is.
+    pub async fn start_at(yaml: &str, wall_clock: WallClock) -> Self {
+        Self::launch(yaml, None, &[], wall_clock).await
+    }
+
+    async fn launch(
+        yaml: &str,
+        amp_api_key: Option<&str>,
+        variables: &[(&str, &str)],
+        wall_clock: WallClock,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ampgate.yaml");
         std::fs::write(&file, yaml).unwrap();
@@ -57,13 +67,8 @@ impl TestGateway {
         })
         .unwrap_or_else(|error| panic!("{error}"));
         let amp_api_key = amp_api_key.map(|key| ApiKey::parse(key).unwrap());
-        let launch = Launch {
-            settings: loaded.settings,
-            amp_api_key,
-            workers: 1,
-            reload: None,
-            wall_clock: WallClock::system(),
-        };
+        let launch =
+            Launch { settings: loaded.settings, amp_api_key, workers: 1, reload: None, wall_clock };
         let gateway = Gateway::start(launch).await.unwrap_or_else(|error| panic!("{error}"));
         let (address, admin) = (gateway.addresses()[0], gateway.admin_address());
         let (stop, stops) = mpsc::channel(2);

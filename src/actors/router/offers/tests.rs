@@ -32,7 +32,7 @@ fn offers(yaml: &str, dialect: Dialect) -> Offers {
         next_id += 1;
         MemberId(next_id)
     });
-    Offers::new(Arc::new(table), dialect)
+    Offers::new(Arc::new(table), dialect, Ways::ALL)
 }
 
 fn name(text: &str) -> ModelName {
@@ -172,7 +172,7 @@ fn router(yaml: &str) -> (ProviderRouter, impl Fn(Duration)) {
 }
 
 fn account(router: &ProviderRouter) -> Account {
-    router.offers(Dialect::OpenAiChat).sources()[0].accounts().next().unwrap().clone()
+    router.offers(Dialect::OpenAiChat, Ways::ALL).sources()[0].accounts().next().unwrap().clone()
 }
 
 fn list(id: &str) -> Vec<ModelEntry> {

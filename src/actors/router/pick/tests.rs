@@ -3,7 +3,7 @@ use crate::actors::router::Reach;
 use crate::actors::router::fixtures::{credential, listing, name, table};
 use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass};
-use crate::types::Dialect;
+use crate::types::{Dialect, Ways};
 
 /// Candidates for one model, one for each (id, priority); their members are numbered from 1.
 fn candidates(ids: &[(&str, i64)]) -> Vec<Candidate> {
@@ -11,7 +11,10 @@ fn candidates(ids: &[(&str, i64)]) -> Vec<Candidate> {
         .iter()
         .map(|(id, priority)| Credential { priority: *priority, ..credential(Family::Claude, id) });
     let table = table(credentials.collect());
-    table.candidates(Dialect::Anthropic, &name("claude-x"), Reach::SameDialect).unwrap().all
+    table
+        .candidates(Dialect::Anthropic, &name("claude-x"), Reach::SameDialect, Ways::ALL)
+        .unwrap()
+        .all
 }
 
 /// What is known at a moment, and what of it matters.
@@ -165,8 +168,10 @@ fn one_request_probes_when_a_rest_is_over_and_the_others_go_elsewhere_or_wait() 
 fn models_of_one_credential_rest_apart() {
     let list = [("first", "same"), ("second", "same")];
     let table = table(vec![listing(Family::Claude, "a", &list)]);
-    let candidates =
-        table.candidates(Dialect::Anthropic, &name("same"), Reach::SameDialect).unwrap().all;
+    let candidates = table
+        .candidates(Dialect::Anthropic, &name("same"), Reach::SameDialect, Ways::ALL)
+        .unwrap()
+        .all;
     let scene = Scene { candidates, ..Scene::of(THREE) };
     let scene = scene.rests(0, TroubleClass::Limited, Some(9));
 

@@ -6,13 +6,14 @@ use crate::types::ThinkingLevel;
 
 /// Who serves a model, as `credential: provider's name`, in order.
 fn served(table: &RouteTable, dialect: Dialect, model: &str) -> Vec<String> {
-    let candidates = table.candidates(dialect, &name(model), Reach::SameDialect);
+    let candidates = table.candidates(dialect, &name(model), Reach::SameDialect, Ways::ALL);
     let all = candidates.map(|candidates| candidates.all).unwrap_or_default();
     all.iter().map(|one| format!("{}: {}", one.member.credential.id, one.upstream_model)).collect()
 }
 
 fn found(table: &RouteTable, model: &str) -> Option<(Found, Option<Thinking>)> {
-    let candidates = table.candidates(Dialect::Anthropic, &name(model), Reach::SameDialect)?;
+    let candidates =
+        table.candidates(Dialect::Anthropic, &name(model), Reach::SameDialect, Ways::ALL)?;
     Some((candidates.found, candidates.thinking))
 }
 
@@ -345,12 +346,12 @@ fn a_call_is_translated_only_where_nobody_speaks_its_dialect() {
         (Anthropic,       "other",      &[],                                                        "a mapping to nowhere"),
     ];
     for (dialect, model, expected, why) in cases {
-        let found = table.candidates(*dialect, &name(model), Reach::AnyDialect);
+        let found = table.candidates(*dialect, &name(model), Reach::AnyDialect, Ways::ALL);
         let all = found.map(|candidates| candidates.all).unwrap_or_default();
         let all: Vec<_> =
             all.iter().map(|one| (one.member.credential.id.as_str(), one.dialect)).collect();
         assert_eq!(all, *expected, "{dialect} {model}: {why}");
-        let native = table.candidates(*dialect, &name(model), Reach::SameDialect);
+        let native = table.candidates(*dialect, &name(model), Reach::SameDialect, Ways::ALL);
         let native = native.map(|candidates| candidates.all).unwrap_or_default();
         assert!(native.iter().all(|one| one.dialect == *dialect), "{dialect} {model}");
     }

@@ -1,0 +1,125 @@
+//! What the rules of a client's key say of a call: at once, and when it has ended.
+
+use crate::actors::Handles;
+use crate::config::ClientRules;
+use crate::error::GatewayError;
+use crate::limits::{Claim, Used, estimate};
+use crate::metrics::EndedRequest;
+use crate::telemetry::RequestRecord;
+use crate::types::{ClientId, ModelName, ModelPattern, Usd};
+
+use super::call::Call;
+
+/// Lets in a call that came within a request of another kind: in a message of a WebSocket.
+pub(super) async fn admit_inner_call(
+    handles: &Handles,
+    client: Option<&ClientId>,
+    record: &RequestRecord,
+) -> Result<(), GatewayError> {
+    let Some(client) = client.filter(|client| handles.limits.rules_of(Some(client)).is_some())
+    else {
+        return Ok(());
+    };
+    let admission = handles.limits.admit(client, Claim::Request).await?;
+    record.at_its_end(move |_ended| drop(admission));
+    Ok(())
+}
+
+/// Refuses a model that the client may not ask for.
+pub(super) fn require_allowed(rules: &ClientRules, model: &ModelName) -> Result<(), GatewayError> {
+    if rules.allow_model(model) {
+        return Ok(());
+    }
+    let allowed: Vec<&str> = rules.models.iter().map(ModelPattern::as_str).collect();
+    Err(GatewayError::ModelNotAllowed { model: model.clone(), allowed: allowed.join(", ") })
+}
+
+/// Refuses a model that the client may not ask for, and reserves what the call may use, until it has
+/// ended and it is known what it has used.
+pub(super) async fn reserve_usage(call: &Call<'_>) -> Result<(), GatewayError> {
+    let limits = &call.handles.limits;
+    let (Some(client), Some(rules)) = (call.client, limits.rules_of(call.client)) else {
+        return Ok(());
+    };
+    require_allowed(rules, &call.asked.model)?;
+    if call.only_counts() || !rules.limits.count_usage() {
+        return Ok(());
+    }
+    let guess = estimate(call.readable_body());
+    // By the client's name: which provider's name it will be is not known yet.
+    let (model, _) = call.asked.model.split_thinking();
+    let price = call.handles.settings.prices.cost(&model, &guess);
+    let money = price.map(Usd::from_dollars).unwrap_or_default();
+    let reserved = Used { tokens: guess.total(), money };
+    let claim = Claim::Usage { tokens: reserved.tokens, money: reserved.money };
+    let admission = limits.admit(client, claim).await?;
+    call.record.at_its_end(move |ended| admission.settle(used(ended, reserved)));
+    Ok(())
+}
+
+/// What a call has used. Where its provider did not say, because it never does or because the answer
+/// was cut, the guess stands: or a client that leaves before the last event would ask for nothing.
+/// What was refused or failed has used nothing.
+fn used(ended: &EndedRequest<'_>, reserved: Used) -> Used {
+    if let Some(usage) = ended.usage {
+        let money = ended.cost_usd.map(Usd::from_dollars).unwrap_or_default();
+        return Used { tokens: usage.total(), money };
+    }
+    let was_asked = ended.provider.is_some();
+    let left_waiting = ended.status == 0 && ended.outcome == "client_left";
+    if was_asked && (left_waiting || (200..300).contains(&ended.status)) {
+        reserved
+    } else {
+        Used::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::types::{ProviderName, TokenUsage};
+
+    #[test]
+    fn a_call_has_used_what_its_provider_said_or_what_was_guessed_or_nothing() {
+        let said = TokenUsage { input: 3, output: 4, ..TokenUsage::default() };
+        let dollars = |amount| Usd::from_dollars(amount);
+        let reserved = Used { tokens: 100, money: dollars(1.0) };
+        let of = |tokens, money| Used { tokens, money: dollars(money) };
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            // asked, status, outcome,         usage,      cost,      used,          why
+            (true,  200, "complete",           Some(said), Some(0.5), of(7, 0.5),    "said"),
+            (true,  200, "complete",           Some(said), None,      of(7, 0.0),    "no price for the model"),
+            (true,  200, "upstream_broke",     Some(said), Some(0.5), of(7, 0.5),    "said before it broke"),
+            (true,  200, "complete",           None,       None,      reserved,      "never said"),
+            (true,  200, "client_left",        None,       None,      reserved,      "left before it was said"),
+            (true,  0,   "client_left",        None,       None,      reserved,      "left while the provider worked"),
+            (false, 0,   "client_left",        None,       None,      of(0, 0.0),    "left before anybody was asked"),
+            (true,  400, "complete",           None,       None,      of(0, 0.0),    "refused by the provider"),
+            (true,  502, "upstream_reset",     None,       None,      of(0, 0.0),    "no answer"),
+            (false, 404, "model_not_served",   None,       None,      of(0, 0.0),    "nobody was asked"),
+        ];
+        let provider = ProviderName::new("p");
+        for (asked, status, outcome, usage, cost_usd, expected, why) in cases {
+            let ended = EndedRequest {
+                id: "",
+                door: "messages",
+                client: None,
+                provider: asked.then_some(&provider),
+                credential: None,
+                model: None,
+                route: None,
+                status,
+                outcome,
+                usage,
+                cost_usd,
+                first_byte: None,
+                duration: Duration::ZERO,
+                bytes: 0,
+            };
+            assert_eq!(used(&ended, reserved), expected, "{why}");
+        }
+    }
+}
