@@ -19,7 +19,7 @@ use super::aliases::ALIASES;
 use super::schema::{KeyPath, root};
 use super::{foreign, layers};
 
-/// Lists whose entries may be a text instead of a map.
+/// Sections, and entries of lists, that may be a text instead of a map.
 const TEXT_OR_MAP: [&str; 1] = ["api-keys"];
 
 /// The schema of the whole configuration.
@@ -65,7 +65,7 @@ impl Builder {
             Value::Object(keys) if keys.is_empty() => {
                 json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } })
             }
-            Value::Object(_) => self.section(shape, path),
+            Value::Object(_) => or_text(path, self.section(shape, path)),
             Value::Array(items) => {
                 let item = items.first().unwrap_or(&Value::Null);
                 let entry = match item {
@@ -114,12 +114,12 @@ impl Builder {
         let name = known.map_or_else(|| path.replace('.', "-"), |(name, _)| name.clone());
         let reference = json!({ "$ref": format!("#/$defs/{name}") });
         self.definitions.insert(name, section);
-        if TEXT_OR_MAP.contains(&path) {
-            json!({ "anyOf": [{ "type": "string" }, reference] })
-        } else {
-            reference
-        }
+        or_text(path, reference)
     }
+}
+
+fn or_text(path: &str, map: Value) -> Value {
+    if TEXT_OR_MAP.contains(&path) { json!({ "anyOf": [{ "type": "string" }, map] }) } else { map }
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -56,9 +56,10 @@ impl Explanations {
             return Some(own.clone());
         }
         for (end, what) in [("-file", "Path of a file with"), ("-env", "Name of a variable with")] {
-            if let Some(secret) = path.strip_suffix(end).filter(|secret| is_secret(secret)) {
+            let secret = path.strip_suffix(end);
+            if let Some((secret, of_secret)) = secret.and_then(|it| Some((it, self.find(it)?))) {
                 let key = secret.rsplit('.').next().unwrap_or(secret);
-                return Some(format!("{what} `{key}`. {}", self.find(secret)?));
+                return Some(format!("{what} `{key}`. {of_secret}"));
             }
         }
         let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
@@ -89,10 +90,6 @@ fn without_comment_mark(line: &str) -> &str {
 
 fn is_key(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-fn is_secret(path: &str) -> bool {
-    path.ends_with("key")
 }
 
 /// Whether a comment speaks of a key: `regex` or `regex: true` in backticks.
