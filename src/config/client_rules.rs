@@ -68,8 +68,8 @@ impl ClientRules {
     }
 }
 
-const MOST_REQUESTS: i64 = 1_000_000;
-const MOST_TOKENS: i64 = 1_000_000_000_000_000;
+pub const MOST_REQUESTS: i64 = 1_000_000;
+pub const MOST_TOKENS: i64 = 1_000_000_000_000_000;
 const MOST_DOLLARS: f64 = 1e9;
 
 impl Reader<'_> {

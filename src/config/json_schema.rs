@@ -20,7 +20,7 @@ use super::schema::{KeyPath, root};
 use super::{foreign, layers};
 
 /// Sections, and entries of lists, that may be a text instead of a map.
-const TEXT_OR_MAP: [&str; 1] = ["api-keys"];
+const TEXT_OR_MAP: [&str; 2] = ["api-keys", "state"];
 
 /// The schema of the whole configuration.
 #[must_use]

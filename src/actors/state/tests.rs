@@ -100,6 +100,7 @@ fn rest(level: u32) -> News {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn news_reach_the_others_in_their_order_and_not_oneself() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -114,6 +115,7 @@ async fn news_reach_the_others_in_their_order_and_not_oneself() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_server_that_hangs_keeps_nobody_waiting_and_is_found_again() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -138,6 +140,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_and_is_found_again() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_server_that_is_not_there_yet_is_met_when_it_comes() {
     let gone = TestRedis::start().await;
     let (port, plan) = (gone.port(), gone.plan("a"));
@@ -153,6 +156,7 @@ async fn a_server_that_is_not_there_yet_is_met_when_it_comes() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn replicas_see_each_other() {
     let redis = TestRedis::start().await;
     let (one, _other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -169,6 +173,7 @@ async fn replicas_see_each_other() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn what_is_kept_ends_by_itself_and_is_bounded() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, "a").await;
@@ -199,6 +204,7 @@ fn binding(session: &str) -> SharedBinding {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn another_version_and_nonsense_are_left_alone() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -218,6 +224,7 @@ async fn another_version_and_nonsense_are_left_alone() {
 
 /// A key of another kind in our place: a mistake that no new connection mends.
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn what_the_server_refuses_is_counted_and_costs_no_connection() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -233,6 +240,7 @@ async fn what_the_server_refuses_is_counted_and_costs_no_connection() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_reload_takes_another_server_or_none() {
     let (old, new) = (TestRedis::start().await, TestRedis::start().await);
     let (one, there) = (Replica::at(&old, "a").await, Replica::at(&new, "b").await);
@@ -253,6 +261,7 @@ async fn a_reload_takes_another_server_or_none() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_server_with_a_password_is_logged_in_to() {
     let redis = TestRedis::start().await;
     redis.run(&["config", "set", "requirepass", "hush"]);
@@ -272,6 +281,7 @@ async fn a_server_with_a_password_is_logged_in_to() {
 
 /// Its certificate is checked by the authorities that the configuration names.
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_server_behind_tls_has_to_be_one_we_trust() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();

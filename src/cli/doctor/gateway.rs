@@ -69,12 +69,15 @@ fn judge(at: &str, status: u16, body: &[u8]) -> (Finding, Life) {
 
 /// Looks at the admin listener, which knows the version of what runs.
 pub async fn look_at_admin(admin: &Admin, upstream: &Upstream) -> Option<Finding> {
-    let host = match admin.host.as_str() {
+    if !admin.is_enabled {
+        return None;
+    }
+    let host = match admin.listen.host.as_str() {
         "" | "0.0.0.0" => "127.0.0.1",
         "::" => "[::1]",
         host => host,
     };
-    let gateway = Gateway::parse(&format!("http://{host}:{}", admin.port), false).ok()?;
+    let gateway = Gateway::parse(&format!("http://{host}:{}", admin.listen.port), false).ok()?;
     let at = gateway.url("");
     Some(match get(&gateway, "/status", None, upstream).await {
         Ok(answer) => judge_admin(&at, answer.status, &answer.body),

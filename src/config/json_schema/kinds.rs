@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::config::amp::FALLBACKS;
+use crate::config::client_rules::{MOST_REQUESTS, MOST_TOKENS};
 use crate::config::credential::MOST_PRIORITY;
 use crate::config::routing::{MOST_RETRIES, STRATEGIES};
 use crate::config::server::{LOG_FORMATS, LOG_LEVELS, MOST_CONNECTIONS};
+use crate::types::Way;
 
 /// The form of a value. Null is always allowed: it means "not written".
 ///
@@ -23,6 +25,8 @@ pub enum Kind {
         least: i64,
         most: i64,
     },
+    /// May have a fraction.
+    Number,
     /// With its unit.
     Duration,
     /// A bare number is seconds.
@@ -34,7 +38,7 @@ pub enum Kind {
     },
 }
 
-use Kind::{Duration, DurationOrSeconds, Flag, FlagOr, Size, Text};
+use Kind::{Duration, DurationOrSeconds, Flag, FlagOr, Number, Size, Text};
 
 const PORT: Kind = Kind::Integer { least: 0, most: 65_535 };
 
@@ -47,6 +51,12 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("key",                              Text),
     ("key-file",                         Text),
     ("key-env",                          Text),
+    ("requests-per-minute",              Kind::Integer { least: 0, most: MOST_REQUESTS }),
+    ("concurrent-requests",              Kind::Integer { least: 0, most: MOST_REQUESTS }),
+    ("tokens-per-day",                   Kind::Integer { least: 0, most: MOST_TOKENS }),
+    ("money-per-month",                  Number),
+    ("api-keys.models",                  Text),
+    ("api-keys.routes",                  Kind::Choice { words: &WAYS }),
     ("upstream-url",                     Text),
     ("upstream-api-key",                 Text),
     ("upstream-api-key-file",            Text),
@@ -78,6 +88,12 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("request-retry",                    Kind::Integer { least: 0, most: MOST_RETRIES }),
     ("max-retry-interval",               DurationOrSeconds),
     ("force-model-prefix",               Flag),
+    ("prices.model",                     Text),
+    ("input",                            Number),
+    ("cached-input",                     Number),
+    ("cache-write",                      Number),
+    ("output",                           Number),
+    ("reasoning",                        Number),
     ("allowed-origins",                  Text),
     ("request-body",                     Size),
     ("header-bytes",                     Size),
@@ -91,9 +107,30 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("enable",                           Flag),
     ("cert",                             Text),
     ("upstream-ca",                      Text),
+    ("url",                              Text),
+    ("url-file",                         Text),
+    ("url-env",                          Text),
+    ("timeout",                          Duration),
+    ("replica",                          Text),
+    ("endpoint",                         Text),
+    ("headers-file",                     Text),
+    ("headers-env",                      Text),
+    ("service-name",                     Text),
+    ("sample-ratio",                     Number),
     ("format",                           Kind::Choice { words: &words(&LOG_FORMATS) }),
     ("level",                            Kind::Choice { words: &words(&LOG_LEVELS) }),
 ];
+
+/// The words for the ways of a call.
+const WAYS: [&str; Way::ALL.len()] = {
+    let mut words = [""; Way::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Way::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
 
 /// The words of a table that the reader chooses from.
 const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
@@ -123,6 +160,7 @@ pub fn row(path: &str) -> Option<&'static (&'static str, Kind)> {
 
 const QUOTED_FLAG: &str = r"^\s*(true|false)\s*$";
 const QUOTED_INTEGER: &str = r"^\s*[+-]?[0-9]+\s*$";
+const QUOTED_NUMBER: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*$";
 const WITH_UNITS: &str = r"^\s*([0-9]+\s*[A-Za-zµ]+\s*)+$";
 const WITH_UNITS_OR_SECONDS: &str = r"^\s*(([0-9]+\s*[A-Za-zµ]+\s*)+|-?[0-9]+\s*)$";
 const BYTES: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]*\s*$";
@@ -138,6 +176,11 @@ impl Kind {
                 "minimum": least,
                 "maximum": most,
                 "pattern": QUOTED_INTEGER,
+            }),
+            Self::Number => json!({
+                "type": ["number", "string", "null"],
+                "minimum": 0,
+                "pattern": QUOTED_NUMBER,
             }),
             Self::Duration => json!({ "type": ["string", "null"], "pattern": WITH_UNITS }),
             Self::DurationOrSeconds => json!({
@@ -163,6 +206,7 @@ impl Kind {
             Self::Integer { .. } => {
                 default.parse::<i64>().map_or_else(|_| default.into(), Into::into)
             }
+            Self::Number => default.parse::<f64>().map_or_else(|_| default.into(), Into::into),
             _ => default.into(),
         }
     }

@@ -57,6 +57,7 @@ fn per_minute(most: u32) -> ClientLimits {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_rate_holds_over_all_replicas_however_many_ask_at_once() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let (one, other) = (
@@ -74,6 +75,7 @@ async fn a_rate_holds_over_all_replicas_however_many_ask_at_once() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_place_that_one_replica_gives_back_is_the_others() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(3), &clock).await;
@@ -89,6 +91,7 @@ async fn a_place_that_one_replica_gives_back_is_the_others() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn what_one_replica_has_used_counts_for_all() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, per_day(100), &clock).await;
@@ -102,6 +105,7 @@ async fn what_one_replica_has_used_counts_for_all() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_server_that_hangs_costs_one_deadline_and_what_is_used_meanwhile_counts() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, per_day(100), &clock).await;
@@ -121,6 +125,7 @@ async fn a_server_that_hangs_costs_one_deadline_and_what_is_used_meanwhile_count
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_replica_that_has_died_holds_no_place_and_what_it_has_used_stays_used() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let both = ClientLimits { concurrent_requests: Some(2), ..per_day(100) };
@@ -143,6 +148,7 @@ async fn a_replica_that_has_died_holds_no_place_and_what_it_has_used_stays_used(
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(1), &clock).await;
@@ -159,6 +165,7 @@ async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() 
 /// The script does the sums of `Account`: three replicas, one after the other, are told what one
 /// process would be told.
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn all_replicas_together_say_what_one_would() {
     let redis = TestRedis::start().await;
     let (clock, ms) = noon();

@@ -61,6 +61,7 @@ fn two_accounts() -> [Vec<Credential>; 2] {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_rest_that_one_replica_has_found_is_obeyed_by_the_other() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -77,6 +78,7 @@ async fn a_rest_that_one_replica_has_found_is_obeyed_by_the_other() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_rest_ends_for_all_when_one_replica_is_answered() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -93,6 +95,7 @@ async fn a_rest_ends_for_all_when_one_replica_is_answered() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_rest_that_is_ended_by_hand_ends_for_all() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -108,6 +111,7 @@ async fn a_rest_that_is_ended_by_hand_ends_for_all() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_new_replica_learns_what_the_others_know() {
     let redis = TestRedis::start().await;
     let [first, second] = two_accounts();
@@ -134,6 +138,7 @@ async fn a_new_replica_learns_what_the_others_know() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn what_replicas_share_names_no_key_and_no_session() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a"), claude("b")]).await;
@@ -157,6 +162,7 @@ async fn what_replicas_share_names_no_key_and_no_session() {
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_conversation_is_with_one_account_whichever_replica_it_comes_through() {
     let redis = TestRedis::start().await;
     let [first, second] = two_accounts();
@@ -172,6 +178,7 @@ async fn a_conversation_is_with_one_account_whichever_replica_it_comes_through()
 }
 
 #[actix_web::test]
+#[ignore = "needs redis-server"]
 async fn a_replica_goes_on_alone_and_tells_when_its_server_is_back() {
     let redis = TestRedis::start().await;
     let port = redis.port();
