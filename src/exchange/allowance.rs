@@ -104,20 +104,13 @@ mod tests {
         let provider = ProviderName::new("p");
         for (asked, status, outcome, usage, cost_usd, expected, why) in cases {
             let ended = EndedRequest {
-                id: "",
                 door: "messages",
-                client: None,
                 provider: asked.then_some(&provider),
-                credential: None,
-                model: None,
-                route: None,
                 status,
                 outcome,
                 usage,
                 cost_usd,
-                first_byte: None,
-                duration: Duration::ZERO,
-                bytes: 0,
+                ..EndedRequest::default()
             };
             assert_eq!(used(&ended, reserved), expected, "{why}");
         }

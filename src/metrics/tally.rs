@@ -97,18 +97,12 @@ mod tests {
             metrics.request_ended(&EndedRequest {
                 id: "1",
                 door: "messages",
-                client: None,
-                provider: None,
-                credential: None,
-                model: None,
                 route: Some(route),
                 status,
                 outcome: "complete",
                 usage: (status == 200).then_some(usage),
                 cost_usd: (status == 200).then_some(0.25),
-                first_byte: None,
-                duration: Duration::ZERO,
-                bytes: 0,
+                ..EndedRequest::default()
             });
         }
         metrics.fell_back_after_failure();
