@@ -92,7 +92,7 @@ impl Traces {
         SpanMaker(self.0.tracer("ampgate"))
     }
 
-    /// Sends what is left, for as long as [`FLUSH_TIMEOUT`] lasts.
+    /// Sends what is left, for three seconds at most.
     pub async fn stop(self) {
         let (done, is_done) = tokio::sync::oneshot::channel();
         // A thread of its own: it waits for the sending thread, and nobody waits for it for longer.
