@@ -158,4 +158,19 @@ mod tests {
             assert!(own.is_none(), "{place:?}.{key} is in both lists");
         }
     }
+
+    #[test]
+    fn the_guide_for_their_users_says_of_each_key_what_the_warning_says() {
+        let guide = include_str!("../../docs/guides/from-cliproxyapi.md");
+        for (place, key, reason) in KEYS {
+            let place = match place {
+                Place::Top => "",
+                Place::Credential => "in a credential",
+                Place::Model => "in a model",
+                Place::Routing => "in `routing`",
+            };
+            let row = format!("| `{key}` | {place} | {reason} |");
+            assert!(guide.lines().any(|line| line == row), "the guide lacks the line: {row}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ readonly CLAUDE_CODE="@anthropic-ai/claude-code-linux-x64@2.1.331"
 readonly CODEX_CLI="@openai/codex@0.169.0-linux-x64"
 readonly GEMINI_CLI="@google/gemini-cli@0.61.0"
 readonly GEMINI_CLI_NODE=20
+readonly DROID="droid@0.215.0"
 
 # What a tool is told to do, and what shows that it did.
 readonly TOOL_FILE="made-by-the-tool"
@@ -74,6 +75,16 @@ JSON
         -p "$2" -m "$1" --approval-mode yolo --skip-trust </dev/null
 }
 
+droid_cli() {
+    mkdir "${CLIENT_HOME}/.factory"
+    cat >"${CLIENT_HOME}/.factory/settings.json" <<JSON
+{ "customModels": [ { "displayName": "it", "model": "$1", "provider": "generic-chat-completion-api",
+    "baseUrl": "${GATEWAY}/v1", "apiKey": "${CLIENT_KEY}" } ] }
+JSON
+    "${AS_CLIENT[@]}" "${CACHE}/droid/node_modules/.bin/droid" exec --skip-permissions-unsafe \
+        -m custom:it-0 "$2" </dev/null
+}
+
 # ---------------------------------------------------------------- the cases
 
 # agent_says AGENT MODEL
@@ -104,6 +115,7 @@ can_have() {
     case "$1" in
         claude_code) set -- claude-code "${CLAUDE_CODE}" ;;
         codex_cli) set -- codex-cli "${CODEX_CLI}" ;;
+        droid_cli) set -- droid "${DROID}" ;;
         gemini_cli)
             node="$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')"
             if ((${node:-0} < GEMINI_CLI_NODE)); then
