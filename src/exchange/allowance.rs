@@ -76,8 +76,6 @@ fn used(ended: &EndedRequest<'_>, reserved: Used) -> Used {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::types::{ProviderName, TokenUsage};
 

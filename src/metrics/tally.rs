@@ -86,8 +86,6 @@ mod tests {
     use super::*;
     use crate::metrics::{EndedRequest, Metrics};
     use crate::types::{Route, TokenUsage};
-    use std::time::Duration;
-
     #[test]
     fn a_tally_sums_over_all_labels() {
         let metrics = Metrics::new();
