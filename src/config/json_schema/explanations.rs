@@ -2,7 +2,8 @@
 //!
 //! The comment above a key explains it. One that stands above several, or above their section, counts
 //! for those it names in backticks. The keys of all lists of credentials are explained once, at
-//! `claude-api-key`; `...-file` and `...-env` are explained by their secret.
+//! `claude-api-key`, a client's own limits at `client-limits`; `...-file` and `...-env` are explained by
+//! their secret.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,10 @@ const EXAMPLE: &str = include_str!("../../../config/ampgate.example.yaml");
 
 /// Where the keys of a credential are explained.
 const CREDENTIALS: &str = "claude-api-key";
+
+/// A client's own limits are those of all clients over again.
+const LIMITS_OF_A_CLIENT: &str = "api-keys.limits.";
+const LIMITS_OF_ALL: &str = "client-limits.";
 
 /// Comments, by the path of the key they stand above.
 pub struct Explanations(BTreeMap<String, String>);
@@ -71,6 +76,9 @@ impl Explanations {
         let of_section = self.0.get(section);
         if let Some(comment) = siblings.chain(of_section).find(|comment| names(comment, key)) {
             return Some(comment.clone());
+        }
+        if let Some(limit) = path.strip_prefix(LIMITS_OF_A_CLIENT) {
+            return self.find(&format!("{LIMITS_OF_ALL}{limit}"));
         }
         let (list, rest) = path.split_once('.')?;
         let rest = rest.strip_prefix("api-key-entries.").unwrap_or(rest);
