@@ -134,6 +134,7 @@ agent_cases() {
     local name="$1" agent="$2" model why
     if ! why="$(can_have "${agent}" 2>&1)"; then
         SKIPPED=$((SKIPPED + 1))
+        SKIPPED_AGENTS+=("${agent}")
         printf 'SKIP  %s: %s\n' "${name}" "$(tail -n 1 <<<"${why}")"
         return
     fi
