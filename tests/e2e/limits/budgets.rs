@@ -138,8 +138,22 @@ async fn a_call_that_fails_gives_back_what_it_reserved() {
 
 #[actix_web::test]
 async fn a_client_that_leaves_before_it_is_told_the_usage_has_used_what_was_reserved() {
+    leave_behind("event: ping\ndata: {}\n\n").await;
+}
+
+#[actix_web::test]
+async fn an_answer_that_is_left_before_its_last_usage_is_told_is_not_nearly_free() {
+    leave_behind(
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":\
+         {\"input_tokens\":3,\"output_tokens\":1}}}\n\n",
+    )
+    .await;
+}
+
+/// Leaves a stream behind its first events; all that was reserved is used up by it.
+async fn leave_behind(events: &str) {
     let gate = Rc::new(Notify::new());
-    let stream = Scripted::stream("event: ping\ndata: {}\n\n").then(&gate, "");
+    let stream = Scripted::stream(events).then(&gate, "");
     let provider = Provider::saying([stream]).await;
     let yaml = clients("limits: { tokens-per-day: 100 }") + &providers(provider.origin());
     let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
