@@ -61,9 +61,9 @@ pub(super) async fn reserve_usage(call: &Call<'_>) -> Result<(), GatewayError> {
 /// no less than that: what was written is told last by most providers, and a client that leaves before
 /// the last event would have it for nothing. What was refused or failed has used nothing.
 fn used(ended: &EndedRequest<'_>, reserved: Used) -> Used {
-    let was_asked = ended.provider.is_some();
     let left_waiting = ended.status == 0 && ended.outcome == "client_left";
-    let may_have_used = was_asked && (left_waiting || (200..300).contains(&ended.status));
+    let may_have_answer = left_waiting || (200..300).contains(&ended.status);
+    let may_have_used = ended.attempt_is_open && may_have_answer;
     let guessed = if may_have_used { reserved } else { Used::default() };
     let Some(usage) = ended.usage else { return guessed };
     let money = ended.cost_usd.map(Usd::from_dollars).unwrap_or_default();
@@ -77,7 +77,7 @@ fn used(ended: &EndedRequest<'_>, reserved: Used) -> Used {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{ProviderName, TokenUsage};
+    use crate::types::TokenUsage;
 
     #[test]
     fn a_call_has_used_what_its_provider_said_or_what_was_guessed_or_nothing() {
@@ -88,7 +88,7 @@ mod tests {
         let of = |tokens, money| Used { tokens, money: dollars(money) };
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
-            // asked, status, outcome,         usage,      cost,      used,          why
+            // open,  status, outcome,         usage,      cost,      used,          why
             (true,  200, "complete",           Some(said), Some(0.5), of(7, 0.5),    "said"),
             (true,  200, "complete",           Some(said), None,      of(7, 0.0),    "no price for the model"),
             (true,  200, "upstream_broke",     Some(said), Some(0.5), reserved,      "it broke, and more may have been written than was said"),
@@ -101,19 +101,19 @@ mod tests {
             (true,  200, "client_left",        None,       None,      reserved,      "left before it was said"),
             (true,  0,   "client_left",        None,       None,      reserved,      "left while the provider worked"),
             (false, 0,   "client_left",        None,       None,      of(0, 0.0),    "left before anybody was asked"),
-            (true,  400, "complete",           None,       None,      of(0, 0.0),    "refused by the provider"),
-            (true,  502, "upstream_reset",     None,       None,      of(0, 0.0),    "no answer"),
+            (false, 0,   "client_left",        None,       None,      of(0, 0.0),    "left in the pause behind a failed attempt"),
+            (false, 400, "complete",           None,       None,      of(0, 0.0),    "refused by the provider"),
+            (false, 502, "upstream_reset",     None,       None,      of(0, 0.0),    "no answer"),
             (false, 404, "model_not_served",   None,       None,      of(0, 0.0),    "nobody was asked"),
         ];
-        let provider = ProviderName::new("p");
-        for (asked, status, outcome, usage, cost_usd, expected, why) in cases {
+        for (attempt_is_open, status, outcome, usage, cost_usd, expected, why) in cases {
             let ended = EndedRequest {
                 door: "messages",
-                provider: asked.then_some(&provider),
                 status,
                 outcome,
                 usage,
                 cost_usd,
+                attempt_is_open,
                 ..EndedRequest::default()
             };
             assert_eq!(used(&ended, reserved), expected, "{why}");
