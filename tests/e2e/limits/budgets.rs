@@ -172,7 +172,7 @@ async fn leave_behind(events: &str) {
 
 #[actix_web::test]
 async fn a_client_that_leaves_in_the_pause_behind_a_failed_attempt_has_used_nothing() {
-    let limited = Provider::saying([Scripted::limited(600)]).await;
+    let limited = Provider::saying([Scripted::limited(60)]).await;
     let well = Provider::well("p").await;
     let yaml = format!(
         "api-keys: [{{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 100 }} }}]\n\
