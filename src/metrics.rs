@@ -63,6 +63,9 @@ pub struct EndedRequest<'a> {
     pub bytes: u64,
     /// How many attempts there were with credentials of ours.
     pub attempts: u32,
+    /// Whether the last attempt, with whosever credentials, was still waited for or was answered well;
+    /// not between a failed one and the next.
+    pub attempt_is_open: bool,
     /// What OpenTelemetry tells of a model call besides.
     pub gen_ai: GenAi<'a>,
 }

@@ -1,13 +1,16 @@
 //! Every door and what answers behind it.
 
+use std::rc::Rc;
+
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures::future::OptionFuture;
 
-use crate::actors::Handles;
 use crate::actors::router::SocketService;
 use crate::actors::upstream::UpstreamFailure;
+use crate::actors::{Handles, Worker};
 use crate::door::{Door, ModelCall, ModelDoor, Nowhere, Probe, error_response};
 use crate::drain::Drain;
 use crate::error::GatewayError;
@@ -16,6 +19,7 @@ use crate::guard::{Admitted, is_browser_page, sign_in_location};
 use crate::headers::is_handshake;
 use crate::telemetry::RequestRecord;
 use crate::tunnel;
+use crate::types::ClientId;
 
 /// Answers a request that has passed its guards.
 pub async fn answer(request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -59,7 +63,7 @@ async fn route(
         Door::Login if is_browser_page(request.head()) => sign_in(handles, request),
         Door::Management | Door::Page | Door::Login | Door::Actors if wants_tunnel() => {
             let opening = exchange::open_amp_socket(handles, request, client).await?;
-            Ok(join_or_refuse(handles, request, payload, opening))
+            Ok(join_or_refuse(request, payload, opening, handles.drain.over()))
         }
         Door::Management | Door::Page | Door::Login | Door::Actors => {
             exchange::relay(handles, request, payload, client).await
@@ -114,7 +118,8 @@ async fn responses_socket(
     match service {
         SocketService::Provider => {
             let opening = exchange::open_responses_socket(handles, request, door).await?;
-            Ok(join_or_refuse(handles, request, payload, opening))
+            let ends = tunnel_ends(handles, request, client.clone());
+            Ok(join_or_refuse(request, payload, opening, ends))
         }
         SocketService::Gateway => {
             // Each call in it takes a place of its own.
@@ -125,16 +130,34 @@ async fn responses_socket(
     }
 }
 
-fn join_or_refuse(
+/// Until when a tunnel to a provider may stay: the end of draining, or a reload that gives its client
+/// rules. Who connects anew is served by the gateway.
+fn tunnel_ends(
     handles: &Handles,
+    request: &HttpRequest,
+    client: Option<ClientId>,
+) -> impl Future<Output = ()> + 'static {
+    let drain_is_over = handles.drain.over();
+    let worker = request.app_data::<Rc<Worker>>();
+    let bound = worker.zip(client).map(|(worker, client)| worker.client_is_bound(client));
+    async move {
+        tokio::select! {
+            () = drain_is_over => {}
+            Some(()) = OptionFuture::from(bound) => {}
+        }
+    }
+}
+
+fn join_or_refuse(
     request: &HttpRequest,
     payload: Payload,
     opening: Opening,
+    may_stay_no_longer: impl Future<Output = ()> + 'static,
 ) -> HttpResponse {
     match opening {
         Opening::Switched(switched) => {
             let record = RequestRecord::of(request);
-            tunnel::join(switched, payload, &record, &handles.drain)
+            tunnel::join(switched, payload, &record, may_stay_no_longer)
         }
         Opening::Refused(mut response) => {
             // What the client sends next may be frames already; nothing on this connection is HTTP.

@@ -18,10 +18,8 @@ use futures::StreamExt as _;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio_util::io::poll_read_buf;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::actors::upstream::{Permit, Switched, Wire};
-use crate::drain::Drain;
 use crate::headers::{WEBSOCKET, for_downstream};
 use crate::metrics::OpenGuard;
 use crate::telemetry::RequestRecord;
@@ -31,13 +29,13 @@ const READ_BYTES: usize = 16 * 1024;
 
 /// Joins the client to the upstream. The returned response is the 101; its body is what the upstream
 /// sends, while a task of its own takes the client's bytes the other way, so that neither direction
-/// waits for the other.
+/// waits for the other. Both end when `may_stay_no_longer` does.
 #[must_use]
 pub fn join(
     switched: Switched,
     payload: Payload,
     record: &Rc<RequestRecord>,
-    drain: &Drain,
+    may_stay_no_longer: impl Future<Output = ()> + 'static,
 ) -> HttpResponse {
     let Switched { fields, wire, early, permit } = switched;
     let (from_upstream, to_upstream) = tokio::io::split(wire);
@@ -51,7 +49,7 @@ pub fn join(
         wire: from_upstream,
         early: Some(early).filter(|early| !early.is_empty()),
         buffer: BytesMut::new(),
-        drain_is_over: Box::pin(drain.over()),
+        may_stay_no_longer: Box::pin(may_stay_no_longer),
         client_left: pump,
         _permit: permit,
         _open: record.tunnel_opens(),
@@ -79,7 +77,7 @@ struct FromUpstream {
     wire: ReadHalf<Wire>,
     early: Option<Bytes>,
     buffer: BytesMut,
-    drain_is_over: Pin<Box<WaitForCancellationFutureOwned>>,
+    may_stay_no_longer: Pin<Box<dyn Future<Output = ()>>>,
     client_left: JoinHandle<()>,
     _permit: Permit,
     _open: Option<OpenGuard>,
@@ -120,7 +118,7 @@ impl MessageBody for FromUpstream {
         match this.poll_read(cx) {
             Poll::Ready(piece) => Poll::Ready(piece.map(Ok)),
             Poll::Pending => {
-                let over = this.drain_is_over.as_mut().poll(cx).is_ready()
+                let over = this.may_stay_no_longer.as_mut().poll(cx).is_ready()
                     || Pin::new(&mut this.client_left).poll(cx).is_ready();
                 if over { Poll::Ready(None) } else { Poll::Pending }
             }

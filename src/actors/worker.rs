@@ -14,7 +14,7 @@ use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
 use crate::drain::Drain;
 use crate::metrics::Metrics;
-use crate::types::Keyring;
+use crate::types::{ClientId, Keyring};
 
 /// What all workers share, as one state of the configuration. A reload puts another in its place.
 #[derive(Clone, Debug)]
@@ -83,6 +83,20 @@ impl Worker {
             current.handles = Rc::new(Handles::new(&current.houses.borrow_and_update()));
         }
         current.handles.clone()
+    }
+
+    /// Ends when a reload has given the client rules. For what was opened while it had none, and which
+    /// nobody looks into.
+    pub fn client_is_bound(&self, client: ClientId) -> impl Future<Output = ()> + 'static {
+        let mut houses = self.current.borrow().houses.clone();
+        async move {
+            while houses.borrow_and_update().limits.rules_of(Some(&client)).is_none() {
+                if houses.changed().await.is_err() {
+                    // The gateway is going, and no reload comes any more.
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
     }
 
     /// Moves into each new house as it opens. A worker that nobody sends a request to would keep the

@@ -57,57 +57,63 @@ pub(super) async fn reserve_usage(call: &Call<'_>) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// What a call has used. Where its provider did not say, because it never does or because the answer
-/// was cut, the guess stands: or a client that leaves before the last event would ask for nothing.
-/// What was refused or failed has used nothing.
+/// What a call has used. Where its provider never said, the guess stands, and where the answer was cut
+/// no less than that: what was written is told last by most providers, and a client that leaves before
+/// the last event would have it for nothing. What was refused or failed has used nothing.
 fn used(ended: &EndedRequest<'_>, reserved: Used) -> Used {
-    if let Some(usage) = ended.usage {
-        let money = ended.cost_usd.map(Usd::from_dollars).unwrap_or_default();
-        return Used { tokens: usage.total(), money };
-    }
-    let was_asked = ended.provider.is_some();
     let left_waiting = ended.status == 0 && ended.outcome == "client_left";
-    if was_asked && (left_waiting || (200..300).contains(&ended.status)) {
-        reserved
-    } else {
-        Used::default()
+    let may_have_answer = left_waiting || (200..300).contains(&ended.status);
+    let may_have_used = ended.attempt_is_open && may_have_answer;
+    let guessed = if may_have_used { reserved } else { Used::default() };
+    let Some(usage) = ended.usage else { return guessed };
+    let money = ended.cost_usd.map(Usd::from_dollars).unwrap_or_default();
+    let said = Used { tokens: usage.total(), money };
+    if ended.outcome == "complete" {
+        return said;
     }
+    Used { tokens: said.tokens.max(guessed.tokens), money: said.money.max(guessed.money) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{ProviderName, TokenUsage};
+    use crate::types::TokenUsage;
 
     #[test]
     fn a_call_has_used_what_its_provider_said_or_what_was_guessed_or_nothing() {
         let said = TokenUsage { input: 3, output: 4, ..TokenUsage::default() };
+        let much = TokenUsage { input: 250, output: 50, ..TokenUsage::default() };
         let dollars = |amount| Usd::from_dollars(amount);
         let reserved = Used { tokens: 100, money: dollars(1.0) };
         let of = |tokens, money| Used { tokens, money: dollars(money) };
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
-            // asked, status, outcome,         usage,      cost,      used,          why
+            // open,  status, outcome,         usage,      cost,      used,          why
             (true,  200, "complete",           Some(said), Some(0.5), of(7, 0.5),    "said"),
             (true,  200, "complete",           Some(said), None,      of(7, 0.0),    "no price for the model"),
-            (true,  200, "upstream_broke",     Some(said), Some(0.5), of(7, 0.5),    "said before it broke"),
+            (true,  200, "upstream_broke",     Some(said), Some(0.5), reserved,      "it broke, and more may have been written than was said"),
+            (true,  200, "client_left",        Some(said), Some(0.5), reserved,      "its client did not wait for the last word"),
+            (true,  200, "client_left",        Some(said), Some(2.0), of(100, 2.0),  "tokens and money apart"),
+            (true,  200, "client_left",        Some(much), Some(2.0), of(300, 2.0),  "more was said by then than was guessed"),
+            (true,  502, "upstream_garbled",   Some(said), Some(0.5), of(7, 0.5),    "said, and of no use to the client"),
+            (true,  200, "upstream_broke",     None,       None,      reserved,      "it broke before anything was said"),
             (true,  200, "complete",           None,       None,      reserved,      "never said"),
             (true,  200, "client_left",        None,       None,      reserved,      "left before it was said"),
             (true,  0,   "client_left",        None,       None,      reserved,      "left while the provider worked"),
             (false, 0,   "client_left",        None,       None,      of(0, 0.0),    "left before anybody was asked"),
-            (true,  400, "complete",           None,       None,      of(0, 0.0),    "refused by the provider"),
-            (true,  502, "upstream_reset",     None,       None,      of(0, 0.0),    "no answer"),
+            (false, 0,   "client_left",        None,       None,      of(0, 0.0),    "left in the pause behind a failed attempt"),
+            (false, 400, "complete",           None,       None,      of(0, 0.0),    "refused by the provider"),
+            (false, 502, "upstream_reset",     None,       None,      of(0, 0.0),    "no answer"),
             (false, 404, "model_not_served",   None,       None,      of(0, 0.0),    "nobody was asked"),
         ];
-        let provider = ProviderName::new("p");
-        for (asked, status, outcome, usage, cost_usd, expected, why) in cases {
+        for (attempt_is_open, status, outcome, usage, cost_usd, expected, why) in cases {
             let ended = EndedRequest {
                 door: "messages",
-                provider: asked.then_some(&provider),
                 status,
                 outcome,
                 usage,
                 cost_usd,
+                attempt_is_open,
                 ..EndedRequest::default()
             };
             assert_eq!(used(&ended, reserved), expected, "{why}");

@@ -257,6 +257,7 @@ async fn attempt(
         Verdict::RequestFault => told(answer, answering, translation).await.map(Outcome::Answered),
         Verdict::Trouble(trouble) => {
             attempts.note_failure_of(&plan);
+            record.attempt_is_given_up();
             let class = trouble.class.as_str();
             note_retry(call, class);
             record.upstream_failed(class);

@@ -156,11 +156,13 @@ impl<'a> Call<'a> {
     }
 
     /// By what the answer is metered; `model` is what its provider calls the model. Prices are found by
-    /// that name, and else by the client's: one model may have another price elsewhere.
+    /// that name, and else by the client's: one model may have another price elsewhere. Neither with a
+    /// thinking suffix: `m(high)` is paid as `m`.
     pub fn metering(&self, model: &ModelName) -> Option<Metering> {
         let prices = &self.handles.settings.prices;
-        let price = prices.price(model).or_else(|| prices.price(&self.asked.model));
-        (!self.only_counts()).then_some(Metering { price: price.copied() })
+        let price_of = |name: &ModelName| prices.price(&name.split_thinking().0).copied();
+        let price = || price_of(model).or_else(|| price_of(&self.asked.model));
+        (!self.only_counts()).then(|| Metering { price: price() })
     }
 
     /// The fallback: the same path and body, and every field, to the Amp server. `after` says what

@@ -32,9 +32,7 @@ pub struct Metering {
 
 /// Whether the tokens of a client's calls have to be known, because it may have so many and no more.
 pub(super) fn must_be_metered(handles: &Handles, client: Option<&ClientId>) -> bool {
-    let clients = &handles.settings.clients;
-    let client = client.and_then(|id| clients.iter().find(|known| known.id == *id));
-    client.is_some_and(|client| client.rules.limits.count_usage())
+    handles.limits.rules_of(client).is_some_and(|rules| rules.limits.count_usage())
 }
 
 /// Watches one answer.

@@ -12,7 +12,8 @@ const MINUTE_MS: u64 = 60_000;
 /// When to come back for what a request under way holds: nobody knows when that ends.
 const SOON_MS: u64 = 1_000;
 
-/// The counts of one client. They are kept whatever its limits are, so that new limits hold at once.
+/// The counts of one client. They do not depend on how much its limits allow, so that other limits hold at
+/// once; what it uses while it has none is not counted, for nothing is claimed then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     minute: Minute,

@@ -39,6 +39,8 @@ pub struct RequestRecord {
     provider: RefCell<Option<ProviderName>>,
     credential: RefCell<Option<CredentialId>>,
     attempts: Cell<u32>,
+    /// Whether somebody works on the request, or has answered it well.
+    attempt_is_open: Cell<bool>,
     model: OnceCell<ModelName>,
     route: Cell<Option<Route>>,
     status: Cell<u16>,
@@ -75,6 +77,7 @@ impl RequestRecord {
             provider: RefCell::default(),
             credential: RefCell::default(),
             attempts: Cell::new(0),
+            attempt_is_open: Cell::new(false),
             model: OnceCell::new(),
             route: Cell::new(None),
             status: Cell::new(0),
@@ -151,6 +154,7 @@ impl RequestRecord {
         provider: &ProviderName,
         fields: &mut HeaderMap,
     ) {
+        self.attempt_is_open.set(true);
         let Some(trace) = &self.trace else { return };
         let (credential, asked) = (self.credential.borrow(), self.asked.borrow());
         let attempt = Attempt {
@@ -165,13 +169,20 @@ impl RequestRecord {
     }
 
     pub fn attempt_is_answered(&self, status: u16) {
+        self.attempt_is_open.set(status < 400);
         if let Some(trace) = &self.trace {
             trace.attempt_is_answered(status);
         }
     }
 
+    /// The attempt has an answer that is none, whatever its status says.
+    pub fn attempt_is_given_up(&self) {
+        self.attempt_is_open.set(false);
+    }
+
     /// The attempt has no answer.
     pub fn attempt_fails(&self, code: &'static str) {
+        self.attempt_is_open.set(false);
         if let Some(trace) = &self.trace {
             trace.attempt_fails(code);
         }
@@ -288,6 +299,7 @@ impl RequestRecord {
             duration: self.started.elapsed(),
             bytes: self.bytes.get(),
             attempts: self.attempts.get(),
+            attempt_is_open: self.attempt_is_open.get(),
             gen_ai: GenAi {
                 operation: self.operation.get(),
                 provider: asked.as_ref().map(|(provider, _)| provider),

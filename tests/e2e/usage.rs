@@ -302,21 +302,23 @@ async fn tokens_cost_what_the_price_table_says() {
         |input: u64| format!(r#"{{"usage":{{"input_tokens":{input},"output_tokens":1000000}}}}"#);
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
-        // prices,                                                                           dollars,   why
-        ("{ model: 'its-*', input: 3, output: 15 }",                                         Some(18.0), "by the provider's name"),
-        ("{ model: m, input: 1, output: 2 }",                                                Some(3.0),  "by the client's"),
-        ("{ model: m, input: 1, output: 2 }, { model: its-own, input: 3, output: 15 }",      Some(18.0), "the provider's name goes first"),
-        ("{ model: '*', input: 1, output: 1 }, { model: its-own, input: 3, output: 15 }",    Some(2.0),  "the first that fits"),
-        ("{ model: other, input: 1, output: 1 }",                                            None,       "no price"),
+        // prices,                                                                           asked,     dollars,    why
+        ("{ model: 'its-*', input: 3, output: 15 }",                                         "m",       Some(18.0), "by the provider's name"),
+        ("{ model: m, input: 1, output: 2 }",                                                "m",       Some(3.0),  "by the client's"),
+        ("{ model: m, input: 1, output: 2 }",                                                "m(high)", Some(3.0),  "a thinking suffix makes no call free"),
+        ("{ model: m, input: 1, output: 2 }, { model: its-own, input: 3, output: 15 }",      "m",       Some(18.0), "the provider's name goes first"),
+        ("{ model: '*', input: 1, output: 1 }, { model: its-own, input: 3, output: 15 }",    "m",       Some(2.0),  "the first that fits"),
+        ("{ model: other, input: 1, output: 1 }",                                            "m",       None,       "no price"),
     ];
-    for (prices, expected, why) in cases {
+    for (prices, asked, expected, why) in cases {
         let provider = Provider::saying([Scripted::json(200, million(1_000_000))]).await;
         let more = format!("prices: [ {prices} ]\n");
         let settings = settings(provider.origin(), "claude-api-key", &more);
         let gateway = TestGateway::start(&settings).await;
 
-        ask(&gateway, MESSAGES).await;
-        ask(&gateway, MESSAGES).await;
+        let body = ASKED.replace("\"m\"", &format!("\"{asked}\""));
+        gateway.post_json(MESSAGES, body.clone()).await;
+        gateway.post_json(MESSAGES, body).await;
 
         let metrics = metrics_after(&gateway, 2).await;
         let labels = ["client=\"alice\"", "route=\"local\"", "model=\"m\""];

@@ -50,6 +50,7 @@ fn count(metrics: &Metrics, asked: &Asked<'_>) {
         duration: Duration::from_secs(3),
         bytes: 1,
         attempts: 1,
+        attempt_is_open: true,
         gen_ai: GenAi {
             operation: if asked.route.is_some() { "chat" } else { "" },
             provider: provider.as_ref(),

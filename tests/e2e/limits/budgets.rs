@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use super::{CALLS, Date, call, clients, kind_of, message_of, providers, until, with_key};
-use crate::support::{GatewayProcess, Provider, Response, Scripted, TestGateway};
+use crate::support::{GatewayProcess, Provider, Response, Scripted, TestGateway, expect};
 
 #[actix_web::test]
 async fn a_budget_that_is_used_is_closed_in_every_dialect_until_the_next_day() {
@@ -138,8 +138,22 @@ async fn a_call_that_fails_gives_back_what_it_reserved() {
 
 #[actix_web::test]
 async fn a_client_that_leaves_before_it_is_told_the_usage_has_used_what_was_reserved() {
+    leave_behind("event: ping\ndata: {}\n\n").await;
+}
+
+#[actix_web::test]
+async fn an_answer_that_is_left_before_its_last_usage_is_told_is_not_nearly_free() {
+    leave_behind(
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":\
+         {\"input_tokens\":3,\"output_tokens\":1}}}\n\n",
+    )
+    .await;
+}
+
+/// Leaves a stream behind its first events; all that was reserved is used up by it.
+async fn leave_behind(events: &str) {
     let gate = Rc::new(Notify::new());
-    let stream = Scripted::stream("event: ping\ndata: {}\n\n").then(&gate, "");
+    let stream = Scripted::stream(events).then(&gate, "");
     let provider = Provider::saying([stream]).await;
     let yaml = clients("limits: { tokens-per-day: 100 }") + &providers(provider.origin());
     let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
@@ -154,6 +168,38 @@ async fn a_client_that_leaves_before_it_is_told_the_usage_has_used_what_was_rese
     let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
     let refused = until(&gateway, ("/v1/messages", &body), is_settled).await;
     assert_eq!((refused.status, refused.field("retry-after")), (429, Some("7200")));
+}
+
+#[actix_web::test]
+async fn a_client_that_leaves_in_the_pause_behind_a_failed_attempt_has_used_nothing() {
+    let limited = Provider::saying([Scripted::limited(60)]).await;
+    let well = Provider::well("p").await;
+    let yaml = format!(
+        "api-keys: [{{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 100 }} }}]\n\
+         ampcode: {{ upstream-url: '' }}\nrequest-retry: 1\nmax-retry-interval: 600s\n\
+         claude-api-key:\n\
+         - {{ api-key: a, base-url: '{}', models: [{{ name: m }}] }}\n\
+         - {{ api-key: b, base-url: '{}', models: [{{ name: n }}] }}\n",
+        limited.origin(),
+        well.origin()
+    );
+    let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
+    let body = call("max_tokens", 100);
+    let mut client = gateway.connect().await;
+    client.send("POST", "/v1/messages", &with_key("client-key-1"), body.as_bytes()).await;
+    let has_failed = async {
+        while !gateway.metrics().await.contains("ampgate_upstream_errors_total{") {
+            tokio::task::yield_now().await;
+        }
+    };
+    expect(has_failed, "the failure of the first attempt").await;
+
+    drop(client);
+
+    let other = body.replace("\"m\"", "\"n\"");
+    let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
+    let answer = until(&gateway, ("/v1/messages", &other), is_settled).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 #[actix_web::test]

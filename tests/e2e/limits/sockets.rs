@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{Date, clients};
-use crate::support::{Provider, Scripted, SocketClient, StubUpstream, TestGateway, expect};
+use crate::support::{
+    GatewayProcess, Provider, Scripted, SocketClient, StubUpstream, TestGateway, expect,
+};
 
 /// OpenAI's own credential and no other: without rules its own WebSocket would be joined.
 async fn openai_alone(rules: &str, provider: &Provider) -> TestGateway {
@@ -110,4 +112,35 @@ async fn a_tunnel_holds_one_place_for_as_long_as_it_is_open() {
     let freed = async { while gateway.get("/api/user").await.status == 429 {} };
     expect(freed, "the tunnel's place").await;
     assert_eq!(amp.connections(), 2);
+}
+
+#[actix_web::test]
+async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_it_some() {
+    let openai = StubUpstream::answering(|mut conversation| async move {
+        let head = "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+        conversation.say(head).await;
+        while let Ok(piece) = conversation.reader.exactly(2).await {
+            conversation.say(piece).await;
+        }
+        None
+    })
+    .await;
+    let settings = |rules: &str| {
+        clients(rules)
+            + &format!("openai-api-key: [{{ api-key: p, base-url: '{}/v1' }}]\n", openai.origin)
+    };
+    let mut gateway = GatewayProcess::start(&settings("routes: [local, mapped, amp, relay]"));
+    let fields = |key| [("connection", "upgrade"), ("upgrade", "websocket"), ("x-api-key", key)];
+    let (mut alices, mut bobs) = (gateway.connect().await, gateway.connect().await);
+    for (tunnel, key) in [(&mut alices, "client-key-1"), (&mut bobs, "client-key-2")] {
+        tunnel.send("GET", "/v1/responses", &fields(key), b"").await;
+        assert_eq!(tunnel.head().await.status, 101);
+    }
+
+    gateway.reload(&settings("limits: { requests-per-minute: 3 }"));
+
+    assert_eq!(alices.to_end().await, b"", "it ends, and says nothing before");
+    bobs.say(b"hi").await;
+    let echo = expect(bobs.reader.exactly(2), "an echo").await;
+    assert_eq!(echo.unwrap(), b"hi", "a key that is still kept to nothing keeps its tunnel");
 }
