@@ -162,6 +162,52 @@ async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() 
     eventually("there is room", async || one.admit(Claim::Request).await.is_ok()).await;
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_client_that_leaves_while_the_server_is_asked_has_made_no_request_of_its_minute() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, per_minute(1), &clock).await;
+    {
+        let mut asking = std::pin::pin!(one.admit(Claim::Request));
+        assert!(futures::poll!(asking.as_mut()).is_pending());
+    }
+
+    eventually("there is room", async || one.admit(Claim::Request).await.is_ok()).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn claims_that_are_still_asked_about_do_not_keep_each_other_out() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(1), &clock).await;
+    let held = one.admit(Claim::Request).await.unwrap();
+    let mut early = std::pin::pin!(one.admit(Claim::Request));
+    assert!(futures::poll!(early.as_mut()).is_pending());
+
+    drop(held);
+
+    let (early, late) = futures::join!(early, one.admit(Claim::Request));
+    early.unwrap_err();
+    late.expect("the place was given back before this one came");
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_refused_claim_holds_no_place_in_the_eyes_of_others() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(2), &clock).await;
+    let other = Replica::at(&redis, places(2), &clock).await;
+    let held = one.admit(Claim::Request).await.unwrap();
+    let _first = other.admit(Claim::Request).await.unwrap();
+    let mut asking = std::pin::pin!(one.admit(Claim::Request));
+    assert!(futures::poll!(asking.as_mut()).is_pending());
+
+    drop(held); // told with the claim in it
+    asking.await.unwrap_err();
+
+    eventually("there is room", async || other.admit(Claim::Request).await.is_ok()).await;
+}
+
 /// The script does the sums of `Account`: three replicas, one after the other, are told what one
 /// process would be told.
 #[actix_web::test]
