@@ -50,7 +50,7 @@ pub fn telling(batch: &[News], from: ReplicaId, keys: &Keys, now: Instant) -> Pi
                 let left = rest.until.saturating_duration_since(now) + KEPT_AFTER_REST;
                 call.arg(KEEP.get_hash()).arg(2).arg(&keys.rests());
                 call.arg(rest_name(rest.account, rest.model.as_ref())).arg(letter);
-                call.arg(millis(left)).arg(MOST_RESTS).arg(channel);
+                call.arg(millis(left)).arg(MOST_RESTS).arg(channel).arg("longest");
             }
             News::Bound(bound) => {
                 let left = (bound.used_at + bound.ttl).saturating_duration_since(now);
@@ -59,7 +59,7 @@ pub fn telling(batch: &[News], from: ReplicaId, keys: &Keys, now: Instant) -> Pi
                 }
                 call.arg(KEEP.get_hash()).arg(2).arg(&keys.bindings());
                 call.arg(binding_name(bound.session, &bound.model)).arg(letter);
-                call.arg(millis(left)).arg(MOST_BINDINGS).arg(channel);
+                call.arg(millis(left)).arg(MOST_BINDINGS).arg(channel).arg("latest");
             }
             News::Served(success) => {
                 let ago = now.saturating_duration_since(success.sent_at);

@@ -191,6 +191,30 @@ async fn what_is_kept_ends_by_itself_and_is_bounded() {
     }
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn of_two_rests_the_longer_is_kept_whoever_tells_last() {
+    let redis = TestRedis::start().await;
+    let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
+    let rest_of = |level, secs| {
+        let News::Rest(rest) = rest(level) else { unreachable!() };
+        let until = rest.began + Duration::from_secs(secs);
+        News::Rest(SharedRest { model: None, until, ..rest })
+    };
+    one.state.tell(rest_of(1, 600));
+    eventually("it is heard", async || other.rests() == [1]).await;
+    other.state.tell(rest_of(2, 60));
+    eventually("it is heard all the same", async || one.rests() == [2]).await;
+
+    let third = Replica::at(&redis, "c").await;
+    eventually("it is read", async || third.rests() == [1]).await;
+
+    one.state.tell(rest_of(3, 900));
+    eventually("it is heard", async || third.rests() == [1, 3]).await;
+    let fourth = Replica::at(&redis, "d").await;
+    eventually("the longer takes its place", async || fourth.rests() == [3]).await;
+}
+
 fn binding(session: &str) -> SharedBinding {
     let name = |text| ModelName::parse(text).unwrap();
     SharedBinding {
