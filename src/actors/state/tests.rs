@@ -215,6 +215,26 @@ async fn of_two_rests_the_longer_is_kept_whoever_tells_last() {
     eventually("the longer takes its place", async || fourth.rests() == [3]).await;
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_replica_that_leaves_tells_what_waits_and_is_gone_at_once() {
+    let redis = TestRedis::start().await;
+    let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
+    for level in 0..1000 {
+        one.state.tell(rest(level));
+    }
+
+    one.state.leave().await;
+
+    assert_eq!(redis.run(&["hlen", "test:rests"]).trim(), "1000");
+    assert_eq!(redis.run(&["hlen", "test:replicas"]).trim(), "1");
+    assert!(!one.state.is_up());
+    eventually("it is missed", async || other.state.replicas().len() == 1).await;
+    one.state.tell(rest(1000));
+    Replica::at(&redis, "c").await;
+    assert_eq!(redis.run(&["hlen", "test:rests"]).trim(), "1000", "its last word is its last");
+}
+
 fn binding(session: &str) -> SharedBinding {
     let name = |text| ModelName::parse(text).unwrap();
     SharedBinding {

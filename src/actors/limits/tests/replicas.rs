@@ -224,6 +224,31 @@ async fn what_still_runs_holds_its_place_when_a_month_begins() {
     eventually("there is room", async || other.admit(Claim::Request).await.is_ok()).await;
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn what_replicas_that_left_have_used_stays_used_and_is_kept_in_one_place() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let both = ClientLimits { requests_per_minute: Some(4), ..per_day(100) };
+    let dollar = Usd::from_dollars(123_456.789_012_345);
+    for _ in 0..3 {
+        let one = Replica::at(&redis, both, &clock).await;
+        drop(one.admit(Claim::Request).await.unwrap());
+        one.admit(CALL).await.unwrap().settle(Used { tokens: 33, money: dollar });
+        one.state.leave().await;
+    }
+
+    assert_eq!(redis.run(&["hkeys", "test:client:alice"]).trim(), "gone");
+    let gone = redis.run(&["hget", "test:client:alice", "gone"]);
+    let gone: crate::limits::Counts = serde_json::from_str(&gone).unwrap();
+    assert_eq!((gone.this, gone.under_way, gone.day_used), (3, 0, 99));
+    assert_eq!(gone.month_used, 3 * dollar.nanos());
+    let last = Replica::at(&redis, both, &clock).await;
+    last.admit(CALL).await.unwrap().settle(used(1));
+    last.admit(CALL).await.unwrap_err();
+    drop(last.admit(Claim::Request).await.unwrap());
+    last.admit(Claim::Request).await.unwrap_err();
+}
+
 /// The script does the sums of `Account`: three replicas, one after the other, are told what one
 /// process would be told.
 #[actix_web::test]
