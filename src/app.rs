@@ -192,6 +192,8 @@ impl Gateway {
                 }
             }
         }
+        let state = live.houses.borrow().state.clone();
+        state.leave().await;
         if let Some(traces) = traces {
             traces.stop().await;
         }

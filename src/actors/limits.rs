@@ -100,13 +100,22 @@ struct Ledger {
 #[derive(Default)]
 struct Book {
     accounts: HashMap<ClientId, Account>,
+    /// Whose claim is being asked about.
+    turns: HashMap<ClientId, Turn>,
     /// How often counts were told.
     seq: u64,
 }
 
+/// Held across an await, and given up by a caller that leaves.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 impl Book {
     fn account(&mut self, client: &ClientId) -> &mut Account {
         self.accounts.entry(client.clone()).or_default()
+    }
+
+    fn turn(&mut self, client: &ClientId) -> Turn {
+        self.turns.entry(client.clone()).or_default().clone()
     }
 
     fn counts(&mut self, client: &ClientId) -> Counts {
@@ -132,28 +141,23 @@ impl Ledger {
             self.book().account(client).lose_others();
             return None;
         }
-        let counts = {
-            let mut book = self.book();
-            book.account(client).take(reserve);
-            book.counts(client)
-        };
-        // A client that leaves while we ask gives back what was taken for it.
-        let admission = self.holding(reserve);
+        // One at a time: claims that are still asked about would keep each other out.
+        let turn = self.book().turn(client);
+        let _turn = turn.lock().await;
+        let (claiming, counts) = Claiming::begin(self, reserve);
         let answer = state.claim(client, &counts, &SharedClaim::of(reserve)).await;
-        let mut book = self.book();
-        let account = book.account(client);
         let Some(Claimed { is_let_in, others }) = answer else {
-            admission.forget();
-            account.untake(reserve);
-            account.lose_others();
+            drop(claiming);
+            self.book().account(client).lose_others();
             return None;
         };
         if is_let_in {
-            account.hear_of(&others, reserve.now);
-            return Some(Ok(admission));
+            self.book().account(client).hear_of(&others, reserve.now);
+            return Some(Ok(claiming.let_in()));
         }
-        admission.forget();
-        account.untake(reserve);
+        drop(claiming);
+        let mut book = self.book();
+        let account = book.account(client);
         account.hear_of(&others, reserve.now);
         let reached = account.room(reserve).err();
         // What left no room has ended since: nothing more is known than that it was so.
@@ -191,6 +195,38 @@ impl Ledger {
     /// Sums cannot panic, so a poisoned lock holds what it should.
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A claim that others are asked about. Dropped, it was never made, be it refused or its client gone.
+struct Claiming<'a> {
+    ledger: &'a Ledger,
+    reserve: &'a Reserve,
+    is_open: bool,
+}
+
+impl<'a> Claiming<'a> {
+    /// Takes what is claimed, and says what is counted with it.
+    fn begin(ledger: &'a Ledger, reserve: &'a Reserve) -> (Self, Counts) {
+        let mut book = ledger.book();
+        book.account(&reserve.client).take(reserve);
+        let counts = book.counts(&reserve.client);
+        (Self { ledger, reserve, is_open: true }, counts)
+    }
+
+    fn let_in(mut self) -> Admission {
+        self.is_open = false;
+        self.ledger.holding(self.reserve)
+    }
+}
+
+impl Drop for Claiming<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.ledger.book().account(&self.reserve.client).untake(self.reserve);
+            // Whatever was told meanwhile had the claim in it, and a late answer may have let it in.
+            self.ledger.tell(&self.reserve.client);
+        }
     }
 }
 
@@ -238,11 +274,6 @@ impl Admission {
     /// Counts what was used in the place of what was claimed.
     pub fn settle(mut self, used: Used) {
         self.give_back(used);
-    }
-
-    /// Holds nothing any more.
-    fn forget(mut self) {
-        self.0 = None;
     }
 
     fn give_back(&mut self, used: Used) {

@@ -29,6 +29,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix::{Actor as _, Addr, Message, Recipient};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -39,10 +40,13 @@ pub use names::{AccountName, ReplicaId};
 pub use news::{News, SharedBinding, SharedRest, SharedSuccess};
 pub use replicas::Replica;
 
-use self::actor::{Attach, Reconfigure, SharedStateActor, Tell};
+use self::actor::{Attach, Leave, Reconfigure, SharedStateActor, Tell};
 use self::claims::Counter;
 use super::clock::Clock;
 use crate::metrics::Metrics;
+
+/// How long the end of the process waits for the last word: an actor that is busy, and its server.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// What the actor tells whoever owns the replica's own view.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
@@ -104,6 +108,16 @@ impl SharedState {
     pub fn tell(&self, news: News) {
         if self.is_on() {
             self.0.actor.do_send(Tell(news));
+        }
+    }
+
+    /// Tells what waits, and takes leave of the others: this replica holds no place any more. For the end
+    /// of the process, after its last request. Takes no longer than some two seconds.
+    pub async fn leave(&self) {
+        self.0.published.is_on.store(false, Ordering::Relaxed);
+        let left = self.0.actor.send(Leave);
+        if tokio::time::timeout(LEAVING, left).await.is_err() {
+            tracing::warn!("left without a word to the other replicas");
         }
     }
 

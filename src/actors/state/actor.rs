@@ -1,14 +1,16 @@
 //! The actor: owns the connections, tells and hears, and connects again by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::fut::{ActorFutureExt as _, WrapFuture as _};
 use actix::{
-    Actor, AsyncContext as _, Context, Handler, Message, Recipient, SpawnHandle, StreamHandler,
+    Actor, AsyncContext as _, Context, Handler, Message, Recipient, ResponseFuture, SpawnHandle,
+    StreamHandler,
 };
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::oneshot;
 
 use super::claims::Counter;
 use super::connection::{Beat, Link, Opened, PATIENCE, StateError, StatePlan, open, within};
@@ -50,6 +52,11 @@ pub(super) struct Reconfigure(pub Option<StatePlan>);
 #[rtype(result = "()")]
 pub(super) struct Count(pub ClientId, pub Counts);
 
+/// The process ends: what waits is told, and nothing after it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Leave;
+
 /// A request has asked in vain.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -78,6 +85,10 @@ pub(super) struct SharedStateActor {
     outbox: Outbox,
     /// As bounded as the configuration's list of clients.
     counted: HashMap<ClientId, Counts>,
+    /// For whom anything was ever counted.
+    clients: HashSet<ClientId>,
+    /// Present when the replica is to leave as soon as nothing waits.
+    leaving: Option<oneshot::Sender<()>>,
     /// What was said last of the server; `None` before the first word.
     was_up: Option<bool>,
 }
@@ -104,6 +115,8 @@ impl SharedStateActor {
             is_beating: false,
             outbox: Outbox::default(),
             counted: HashMap::new(),
+            clients: HashSet::new(),
+            leaving: None,
             was_up: None,
         }
     }
@@ -195,6 +208,7 @@ impl SharedStateActor {
     fn drop_link(&mut self) {
         self.number += 1;
         self.link = None;
+        self.leaving = None;
         self.is_telling = false;
         self.is_beating = false;
         self.published.counter.store(None);
@@ -210,7 +224,11 @@ impl SharedStateActor {
     /// Tells what waits, one batch after the other.
     fn tell_on(&mut self, ctx: &mut Context<Self>) {
         let (Some(link), Some((_, keys))) = (&self.link, &self.plan) else { return };
-        if self.is_telling || (self.outbox.is_empty() && self.counted.is_empty()) {
+        if self.is_telling {
+            return;
+        }
+        if self.outbox.is_empty() && self.counted.is_empty() {
+            self.leave_if_asked_to(ctx);
             return;
         }
         self.is_telling = true;
@@ -250,6 +268,27 @@ impl SharedStateActor {
                 actor.tell_on(ctx);
             }
         }));
+    }
+
+    /// The last word. Without a plan none follows it.
+    fn leave_if_asked_to(&mut self, ctx: &mut Context<Self>) {
+        let Some(has_left) = self.leaving.take() else { return };
+        let (Some(link), Some((_, keys))) = (self.link.take(), self.plan.take()) else { return };
+        self.drop_link();
+        let pipeline = scripts::leaving(self.clients.iter(), self.me, &keys);
+        let mut commands = link.commands.clone();
+        ctx.spawn(
+            async move {
+                let told: Result<(), _> =
+                    within(PATIENCE, pipeline.query_async(&mut commands)).await;
+                if let Err(error) = told {
+                    tracing::warn!(%error, "other replicas do not know that this one has left");
+                }
+                drop(link); // only now: it feeds the connection
+                let _ = has_left.send(()); // nobody waits for it any more
+            }
+            .into_actor(self),
+        );
     }
 
     fn count(&mut self, client: ClientId, counts: Counts) {
@@ -364,9 +403,24 @@ impl Handler<Count> for SharedStateActor {
 
     fn handle(&mut self, Count(client, counts): Count, ctx: &mut Self::Context) {
         if self.plan.is_some() {
+            self.clients.insert(client.clone());
             self.count(client, counts);
             self.tell_on(ctx);
         }
+    }
+}
+
+impl Handler<Leave> for SharedStateActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) -> Self::Result {
+        if self.link.is_none() {
+            return Box::pin(std::future::ready(()));
+        }
+        let (has_left, left) = oneshot::channel();
+        self.leaving = Some(has_left);
+        self.tell_on(ctx);
+        Box::pin(left.map(|_told_or_lost| ()))
     }
 }
 

@@ -19,6 +19,7 @@ pub static CLAIM: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
 static COUNTED: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/counted.lua")));
+static LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/leave.lua")));
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/page.lua")));
 pub static BEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/beat.lua")));
 
@@ -34,8 +35,8 @@ const KEPT_AFTER_REST: Duration = Duration::from_secs(10 * 60);
 pub const COUNTS_KEPT_MS: u64 = 32 * 24 * 60 * 60 * 1000;
 
 /// Everything a server has to know before it is asked.
-pub fn all() -> [&'static Script; 7] {
-    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT, &CLAIM, &COUNTED]
+pub fn all() -> [&'static Script; 8] {
+    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT, &CLAIM, &COUNTED, &LEAVE]
 }
 
 /// The commands that tell `batch`, in its order.
@@ -50,7 +51,7 @@ pub fn telling(batch: &[News], from: ReplicaId, keys: &Keys, now: Instant) -> Pi
                 let left = rest.until.saturating_duration_since(now) + KEPT_AFTER_REST;
                 call.arg(KEEP.get_hash()).arg(2).arg(&keys.rests());
                 call.arg(rest_name(rest.account, rest.model.as_ref())).arg(letter);
-                call.arg(millis(left)).arg(MOST_RESTS).arg(channel);
+                call.arg(millis(left)).arg(MOST_RESTS).arg(channel).arg("longest");
             }
             News::Bound(bound) => {
                 let left = (bound.used_at + bound.ttl).saturating_duration_since(now);
@@ -59,7 +60,7 @@ pub fn telling(batch: &[News], from: ReplicaId, keys: &Keys, now: Instant) -> Pi
                 }
                 call.arg(KEEP.get_hash()).arg(2).arg(&keys.bindings());
                 call.arg(binding_name(bound.session, &bound.model)).arg(letter);
-                call.arg(millis(left)).arg(MOST_BINDINGS).arg(channel);
+                call.arg(millis(left)).arg(MOST_BINDINGS).arg(channel).arg("latest");
             }
             News::Served(success) => {
                 let ago = now.saturating_duration_since(success.sent_at);
@@ -91,6 +92,23 @@ pub fn add_counts<'a>(
         call.arg(written(counts)).arg(COUNTS_KEPT_MS);
         pipeline.add_command(call).ignore();
     }
+}
+
+/// The commands by which a replica leaves that has counted for `clients`, once and for all.
+pub fn leaving<'a>(
+    clients: impl Iterator<Item = &'a ClientId>,
+    id: ReplicaId,
+    keys: &Keys,
+) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for client in clients {
+        let mut call = cmd("EVALSHA");
+        call.arg(LEAVE.get_hash()).arg(1).arg(keys.client(client)).arg(id.to_string());
+        call.arg(COUNTS_KEPT_MS);
+        pipeline.add_command(call).ignore();
+    }
+    pipeline.hdel(keys.replicas(), id.to_string()).ignore();
+    pipeline
 }
 
 /// Counts and claims as scripts read them.

@@ -191,6 +191,50 @@ async fn what_is_kept_ends_by_itself_and_is_bounded() {
     }
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn of_two_rests_the_longer_is_kept_whoever_tells_last() {
+    let redis = TestRedis::start().await;
+    let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
+    let rest_of = |level, secs| {
+        let News::Rest(rest) = rest(level) else { unreachable!() };
+        let until = rest.began + Duration::from_secs(secs);
+        News::Rest(SharedRest { model: None, until, ..rest })
+    };
+    one.state.tell(rest_of(1, 600));
+    eventually("it is heard", async || other.rests() == [1]).await;
+    other.state.tell(rest_of(2, 60));
+    eventually("it is heard all the same", async || one.rests() == [2]).await;
+
+    let third = Replica::at(&redis, "c").await;
+    eventually("it is read", async || third.rests() == [1]).await;
+
+    one.state.tell(rest_of(3, 900));
+    eventually("it is heard", async || third.rests() == [1, 3]).await;
+    let fourth = Replica::at(&redis, "d").await;
+    eventually("the longer takes its place", async || fourth.rests() == [3]).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_replica_that_leaves_tells_what_waits_and_is_gone_at_once() {
+    let redis = TestRedis::start().await;
+    let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
+    for level in 0..1000 {
+        one.state.tell(rest(level));
+    }
+
+    one.state.leave().await;
+
+    assert_eq!(redis.run(&["hlen", "test:rests"]).trim(), "1000");
+    assert_eq!(redis.run(&["hlen", "test:replicas"]).trim(), "1");
+    assert!(!one.state.is_up());
+    eventually("it is missed", async || other.state.replicas().len() == 1).await;
+    one.state.tell(rest(1000));
+    Replica::at(&redis, "c").await;
+    assert_eq!(redis.run(&["hlen", "test:rests"]).trim(), "1000", "its last word is its last");
+}
+
 fn binding(session: &str) -> SharedBinding {
     let name = |text| ModelName::parse(text).unwrap();
     SharedBinding {

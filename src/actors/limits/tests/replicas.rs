@@ -162,6 +162,93 @@ async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() 
     eventually("there is room", async || one.admit(Claim::Request).await.is_ok()).await;
 }
 
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_client_that_leaves_while_the_server_is_asked_has_made_no_request_of_its_minute() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, per_minute(1), &clock).await;
+    {
+        let mut asking = std::pin::pin!(one.admit(Claim::Request));
+        assert!(futures::poll!(asking.as_mut()).is_pending());
+    }
+
+    eventually("there is room", async || one.admit(Claim::Request).await.is_ok()).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn claims_that_are_still_asked_about_do_not_keep_each_other_out() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(1), &clock).await;
+    let held = one.admit(Claim::Request).await.unwrap();
+    let mut early = std::pin::pin!(one.admit(Claim::Request));
+    assert!(futures::poll!(early.as_mut()).is_pending());
+
+    drop(held);
+
+    let (early, late) = futures::join!(early, one.admit(Claim::Request));
+    early.unwrap_err();
+    drop(late.expect("the place was given back before this one came"));
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn a_refused_claim_holds_no_place_in_the_eyes_of_others() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(2), &clock).await;
+    let other = Replica::at(&redis, places(2), &clock).await;
+    let held = one.admit(Claim::Request).await.unwrap();
+    let _first = other.admit(Claim::Request).await.unwrap();
+    let mut asking = std::pin::pin!(one.admit(Claim::Request));
+    assert!(futures::poll!(asking.as_mut()).is_pending());
+
+    drop(held); // told with the claim in it
+    asking.await.unwrap_err();
+
+    eventually("there is room", async || other.admit(Claim::Request).await.is_ok()).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn what_still_runs_holds_its_place_when_a_month_begins() {
+    let (redis, (clock, ms)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(1), &clock).await;
+    let other = Replica::at(&redis, places(1), &clock).await;
+    let held = one.admit(Claim::Request).await.unwrap();
+
+    ms.fetch_add(31 * 24 * 60 * 60 * 1000, Ordering::Relaxed);
+    other.admit(Claim::Request).await.unwrap_err();
+    other.admit(Claim::Request).await.unwrap_err();
+
+    drop(held);
+    eventually("there is room", async || other.admit(Claim::Request).await.is_ok()).await;
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server"]
+async fn what_replicas_that_left_have_used_stays_used_and_is_kept_in_one_place() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let both = ClientLimits { requests_per_minute: Some(4), ..per_day(100) };
+    let dollar = Usd::from_dollars(123_456.789_012_345);
+    for _ in 0..3 {
+        let one = Replica::at(&redis, both, &clock).await;
+        drop(one.admit(Claim::Request).await.unwrap());
+        one.admit(CALL).await.unwrap().settle(Used { tokens: 33, money: dollar });
+        one.state.leave().await;
+    }
+
+    assert_eq!(redis.run(&["hkeys", "test:client:alice"]).trim(), "gone");
+    let gone = redis.run(&["hget", "test:client:alice", "gone"]);
+    let gone: crate::limits::Counts = serde_json::from_str(&gone).unwrap();
+    assert_eq!((gone.this, gone.under_way, gone.day_used), (3, 0, 99));
+    assert_eq!(gone.month_used, 3 * dollar.nanos());
+    let last = Replica::at(&redis, both, &clock).await;
+    last.admit(CALL).await.unwrap().settle(used(1));
+    last.admit(CALL).await.unwrap_err();
+    drop(last.admit(Claim::Request).await.unwrap());
+    last.admit(Claim::Request).await.unwrap_err();
+}
+
 /// The script does the sums of `Account`: three replicas, one after the other, are told what one
 /// process would be told.
 #[actix_web::test]

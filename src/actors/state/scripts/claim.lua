@@ -20,8 +20,6 @@ for at = 1, #all, 2 do
         theirs = nil -- of another version, which counts for itself
     elseif all[at] == ARGV[1] then
         seen = theirs.seq
-    elseif theirs.month < mine.month then
-        redis.call('HDEL', KEYS[1], all[at]) -- nothing in it counts any more
     else
         local same_month, same_day = theirs.month == mine.month, theirs.day == mine.day
         if theirs.minute == mine.minute then
@@ -36,9 +34,12 @@ for at = 1, #all, 2 do
         if same_day then others.day_used = others.day_used + theirs.day_used end
         if same_month then others.month_used = others.month_used + theirs.month_used end
         if is_alive(all[at]) then
+            -- Be it of last month: what runs still runs.
             others.under_way = others.under_way + theirs.under_way
             if same_day then others.day_reserved = others.day_reserved + theirs.day_reserved end
             if same_month then others.month_reserved = others.month_reserved + theirs.month_reserved end
+        elseif theirs.month < mine.month and theirs.minute < mine.minute - 1 then
+            redis.call('HDEL', KEYS[1], all[at]) -- nothing in it counts any more
         end
     end
 end
