@@ -141,6 +141,7 @@ impl Metrics {
             models: BoundedNames::default(),
             failures: RecentFailures::default(),
         }));
+        metrics.0.operations.last_reload_is_good.set(1);
         metrics.note_configured();
         metrics
     }
@@ -257,6 +258,7 @@ impl Metrics {
     pub fn reloaded(&self, is_good: bool) {
         let outcome = if is_good { "success" } else { "failure" };
         self.0.operations.reloads.with_label_values(&[outcome]).inc();
+        self.0.operations.last_reload_is_good.set(i64::from(is_good));
         if is_good {
             self.note_configured();
         }
