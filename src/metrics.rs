@@ -194,7 +194,7 @@ impl Metrics {
         CooldownCount(self.0.operations.cooldowns.clone())
     }
 
-    /// Counts a call that Amp answers, and is paid for, because our own providers failed.
+    /// Counts a call that Amp has answered well, and is paid for, because our own providers failed.
     pub fn fell_back_after_failure(&self) {
         self.0.operations.fallbacks.inc();
     }
