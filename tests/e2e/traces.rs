@@ -113,6 +113,7 @@ async fn a_request_and_its_attempts_are_spans_of_the_clients_trace() {
         ("ampgate.provider",           "claude",   "who answered"),
         ("ampgate.outcome",            "complete", "as in the log"),
         ("http.response.status_code",  "200",      "of HTTP's conventions"),
+        ("http.request.method",        "POST",     "of the same"),
         ("gen_ai.operation.name",      "chat",     "of those for generative AI"),
         ("gen_ai.provider.name",       "anthropic", "by its name there"),
         ("gen_ai.request.model",       "claude-x", "as the client called it"),
