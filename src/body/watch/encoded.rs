@@ -12,7 +12,8 @@ use super::ValueWatch;
 use crate::body::decode::{Coding, ZSTD_WINDOW_LOG_MAX, has_zlib_header};
 
 /// As much may come out of the bytes that are pushed at once: a worker decodes for no other connection
-/// meanwhile. What is read from a connection at once is far smaller, and text does not shrink so far.
+/// meanwhile. What is read from a connection at once is far smaller, and text does not shrink so far; with
+/// brotli a whole answer of more may be given up, because its decoder tells as much as its window at once.
 const MAX_PUSH_BYTES: u64 = 1024 * 1024;
 
 const BUFFER_BYTES: usize = 4096;
