@@ -144,6 +144,7 @@ impl Metrics {
             models: BoundedNames::default(),
             failures: RecentFailures::default(),
         }));
+        metrics.0.operations.last_reload_is_good.set(1);
         metrics.note_configured();
         metrics
     }
@@ -196,7 +197,7 @@ impl Metrics {
         CooldownCount(self.0.operations.cooldowns.clone())
     }
 
-    /// Counts a call that Amp answers, and is paid for, because our own providers failed.
+    /// Counts a call that Amp has answered well, and is paid for, because our own providers failed.
     pub fn fell_back_after_failure(&self) {
         self.0.operations.fallbacks.inc();
     }
@@ -260,6 +261,7 @@ impl Metrics {
     pub fn reloaded(&self, is_good: bool) {
         let outcome = if is_good { "success" } else { "failure" };
         self.0.operations.reloads.with_label_values(&[outcome]).inc();
+        self.0.operations.last_reload_is_good.set(i64::from(is_good));
         if is_good {
             self.note_configured();
         }

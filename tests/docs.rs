@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ampgate::metrics::{CredentialRest, EndedRequest, GenAi, Metrics};
-use ampgate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
+use ampgate::types::{ClientId, CredentialId, Limit, ModelName, ProviderName, Route, TokenUsage};
 use prometheus::proto::MetricFamily;
 
 fn root() -> &'static Path {
@@ -122,6 +122,9 @@ fn metrics_of_everything() -> Metrics {
     metrics.retried(&provider, "class");
     metrics.cooldown_count().rests(&credential, "class");
     metrics.reloaded(true);
+    metrics.limited(&client, Limit::RequestsPerMinute(1));
+    metrics.state_is_up(true);
+    metrics.state_failed("operation");
     metrics.looks_up_rests_by(|| {
         let (provider, credential) = ("p".to_owned(), "p-1".to_owned());
         vec![CredentialRest { provider, credential, rests: true, models: 1 }]

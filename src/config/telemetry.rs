@@ -13,6 +13,7 @@ use super::shapes::Scalar;
 /// program with traces tries them first.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+const TRACES_HEADERS: &str = "OTEL_EXPORTER_OTLP_TRACES_HEADERS";
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// Where OTLP over HTTP takes traces, below the address of a collector.
@@ -44,13 +45,18 @@ impl Reader<'_> {
         let variable = |name| environment.get(name).filter(|value| !value.trim().is_empty());
         let from_variable = variable(ENDPOINT).map(|value| Scalar::Text(value.clone()));
         let service_variable = variable(SERVICE_NAME).cloned();
-        let header_variable = variable(HEADERS).cloned();
+        // What is for traces alone goes before what is for all signals.
+        let header_variable = [TRACES_HEADERS, HEADERS]
+            .into_iter()
+            .find_map(|name| Some((name, variable(name)?.clone())));
         let given = written.or_else(|| self.text(ENDPOINT, &from_variable.unwrap_or_default()));
 
         let headers = self.otlp_headers(raw.headers, &raw.headers_file, &raw.headers_env);
         let headers = match headers {
             Some(headers) => headers,
-            None => self.listed_headers(HEADERS, &header_variable.unwrap_or_default()),
+            None => header_variable
+                .map(|(name, list)| self.listed_headers(name, &list))
+                .unwrap_or_default(),
         };
         let name = self.text("telemetry.otlp.service-name", &raw.service_name);
         let name = name.or(service_variable).unwrap_or_else(|| DEFAULT_SERVICE_NAME.to_owned());
@@ -163,7 +169,7 @@ mod tests {
     fn traces_are_on_when_a_collector_is_named() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://from-variable:4318");
         #[rustfmt::skip] // columns are easier to proofread
-        let cases: [(&str, &[_], &str, &str); 11] = [
+        let cases: [(&str, &[_], &str, &str); 13] = [
             ("", &[], "off", "nobody asks for them"),
             ("telemetry: { otlp: { endpoint: 'http://c:4318' } }", &[], "http://c:4318/v1/traces ampgate 1 {}", "the usual"),
             ("telemetry: { otlp: { endpoint: 'https://c/v1/traces' } }", &[], "https://c/v1/traces ampgate 1 {}", "the path is not doubled"),
@@ -172,6 +178,8 @@ mod tests {
             ("telemetry: { otlp: { endpoint: 'http://c:1' } }", &[endpoint], "http://c:1/v1/traces ampgate 1 {}", "the file says more"),
             ("telemetry: { otlp: { sample-ratio: 0.25, service-name: a } }", &[endpoint, ("OTEL_SERVICE_NAME", "b")], "http://from-variable:4318/v1/traces a 0.25 {}", "each key by itself"),
             ("", &[endpoint, ("OTEL_SERVICE_NAME", "b"), ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x, x-y=z")], "http://from-variable:4318/v1/traces b 1 {\"authorization\": \"Bearer x\", \"x-y\": \"z\"}", "all variables"),
+            ("", &[endpoint, ("OTEL_EXPORTER_OTLP_HEADERS", "x-a=1"), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-b=%252B")], "http://from-variable:4318/v1/traces ampgate 1 {\"x-b\": \"%2B\"}", "for traces alone, and decoded once"),
+            ("telemetry: { otlp: { headers: { x-c: '%2B' } } }", &[endpoint, ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-b=2")], "http://from-variable:4318/v1/traces ampgate 1 {\"x-c\": \"%2B\"}", "the file says more, as it stands"),
             ("telemetry: { otlp: { headers: { authorization: 'Bearer a b' }, headers-env: H } }", &[endpoint, ("H", "x-y=1")], "http://from-variable:4318/v1/traces ampgate 1 {\"authorization\": \"Bearer a b\", \"x-y\": \"1\"}", "written in two places"),
             ("telemetry: { otlp: { endpoint: 'collector:4318', sample-ratio: 2 } }", &[], "built-in configuration: telemetry.otlp.sample-ratio must be a number from 0 to 1built-in configuration: telemetry.otlp.endpoint must be an address like http://collector:4318", "problems, all of them"),
             ("telemetry: { otlp: { headers-env: H } }", &[("H", "hush")], "built-in configuration: telemetry.otlp.headers must be like `name=value,name=value`, values percent-encoded", "no secret in it"),

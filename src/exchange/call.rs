@@ -172,16 +172,6 @@ impl<'a> Call<'a> {
         let Self { handles, request, record, dialect, client, .. } = self;
         record.takes(Route::Amp);
         let after_failure = after.is_some();
-        if let Some(failed_with) = after {
-            handles.metrics.fell_back_after_failure();
-            tracing::warn!(
-                request.id = record.id(),
-                model = self.asked.model.as_str(),
-                failed_with,
-                paid_by_amp_after_failure = handles.metrics.fallbacks_after_failure(),
-                "own credentials failed; Amp is asked, and paid"
-            );
-        }
         let cleaned = self.cleaned_body();
         let is_decoded = cleaned.is_some() && self.asked.is_encoded();
         let body = RequestBody::buffered(cleaned.unwrap_or_else(|| self.body.clone()));
@@ -192,7 +182,12 @@ impl<'a> Call<'a> {
         outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
         let provider = outgoing.provider.clone();
         record.asks_at(provider.clone(), self.asked.model.clone());
-        let upstream = sent::send(handles, Some(record), outgoing).await?;
+        let sent = sent::send(handles, Some(record), outgoing).await;
+        if let Some(failed_with) = after {
+            let is_paid = sent.as_ref().is_ok_and(|answer| answer.status.is_success());
+            self.tell_of_fallback(&failed_with, is_paid);
+        }
+        let upstream = sent?;
         let model = ModelAnswer {
             dialect: *dialect,
             route: Route::Amp,
@@ -205,6 +200,23 @@ impl<'a> Call<'a> {
         };
         let answering = Answering::modelled(request, handles.drain.clone(), model);
         Ok(answer::from_upstream(upstream.into(), answering).await)
+    }
+
+    /// Says what our own credentials failed with, and counts the call when Amp is paid for it: an error
+    /// of Amp's costs nothing.
+    fn tell_of_fallback(&self, failed_with: &str, is_paid: bool) {
+        let metrics = &self.handles.metrics;
+        if is_paid {
+            metrics.fell_back_after_failure();
+        }
+        tracing::warn!(
+            request.id = self.record.id(),
+            model = self.asked.model.as_str(),
+            failed_with,
+            is_paid_by_amp = is_paid,
+            paid_by_amp_after_failure = metrics.fallbacks_after_failure(),
+            "own credentials failed; Amp was asked"
+        );
     }
 }
 

@@ -142,6 +142,10 @@ impl DownstreamBody {
             // Dropped with this body, the upstream's connection closes: nobody reads what it still says.
             self.release_adapted();
             self.record.fails_with("upstream_failed");
+            // What nobody watches has been judged, and counted, by its opening.
+            if self.breaks.is_some() {
+                self.record.upstream_failed("upstream_failed");
+            }
             self.state = State::Ended;
         }
     }
@@ -302,16 +306,21 @@ impl DownstreamBody {
     }
 
     fn broke_as(&mut self, broke: &BodyBroke) -> GatewayError {
-        if let Some(watch) = self.breaks.take() {
-            watch.broke();
-        }
         let provider = self.provider();
         let error = match broke {
             BodyBroke::Upstream(_) => GatewayError::UpstreamBroke { provider },
             BodyBroke::Idle(_) => GatewayError::IdleTimeout { provider },
         };
-        self.record.upstream_failed(error.code());
+        self.speaks_against_provider(&error);
         error
+    }
+
+    /// Counts the error, and lets the next call know.
+    fn speaks_against_provider(&mut self, error: &GatewayError) {
+        if let Some(watch) = self.breaks.take() {
+            watch.broke();
+        }
+        self.record.upstream_failed(error.code());
     }
 }
 
@@ -352,6 +361,7 @@ impl MessageBody for DownstreamBody {
                 Ok(false) => {}
                 Err(cause) => {
                     let error = GatewayError::UpstreamBroke { provider: this.provider() };
+                    this.speaks_against_provider(&error);
                     this.break_off(&error, &cause);
                     continue;
                 }

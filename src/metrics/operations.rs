@@ -6,6 +6,9 @@ use prometheus::{
 
 use super::families::register;
 
+/// How reading the configuration again can end.
+const RELOAD_OUTCOMES: [&str; 2] = ["success", "failure"];
+
 pub(super) struct Operations {
     pub upstream_errors: IntCounterVec,
     pub retries: IntCounterVec,
@@ -19,6 +22,7 @@ pub(super) struct Operations {
     pub relayed_down: IntCounter,
     pub reloads: IntCounterVec,
     pub configured_at: IntGauge,
+    pub last_reload_is_good: IntGauge,
 }
 
 impl Operations {
@@ -41,6 +45,15 @@ impl Operations {
         );
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         register_process(registry);
+        let reloads = counters(
+            "ampgate_config_reloads_total",
+            "Times that the configuration was read again.",
+            &["outcome"],
+        );
+        // Born with the first reload, a series would begin at 1, and no rate would see that one.
+        for outcome in RELOAD_OUTCOMES {
+            reloads.with_label_values(&[outcome]);
+        }
         Self {
             upstream_errors: counters(
                 "ampgate_upstream_errors_total",
@@ -78,14 +91,14 @@ impl Operations {
             open_tunnels: gauge("ampgate_open_tunnels", "WebSockets that are open."),
             relayed_up: relayed.with_label_values(&["to_upstream"]),
             relayed_down: relayed.with_label_values(&["to_client"]),
-            reloads: counters(
-                "ampgate_config_reloads_total",
-                "Times that the configuration was read again.",
-                &["outcome"],
-            ),
+            reloads,
             configured_at: gauge(
                 "ampgate_config_last_success_timestamp_seconds",
                 "When the configuration in effect was read, in seconds since 1970.",
+            ),
+            last_reload_is_good: gauge(
+                "ampgate_config_last_reload_successful",
+                "1 when the configuration that was read last is in effect, else 0.",
             ),
         }
     }

@@ -209,3 +209,19 @@ fn a_bad_reload_leaves_the_time_of_the_last_good_one() {
         assert_eq!(value(&metrics, &series), Some(1.0));
     }
 }
+
+#[test]
+fn the_first_refused_configuration_is_seen_by_a_rate_and_until_it_is_mended() {
+    let metrics = Metrics::new();
+    let last = || value(&metrics, "ampgate_config_last_reload_successful");
+    for outcome in ["success", "failure"] {
+        let series = format!(r#"ampgate_config_reloads_total{{outcome="{outcome}"}}"#);
+        assert_eq!(value(&metrics, &series), Some(0.0), "a rate needs a value before the first");
+    }
+    assert_eq!(last(), Some(1.0), "what was read at the start is in effect");
+
+    for is_good in [false, true] {
+        metrics.reloaded(is_good);
+        assert_eq!(last(), Some(f64::from(u8::from(is_good))));
+    }
+}

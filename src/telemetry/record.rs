@@ -377,7 +377,7 @@ fn text_of(id: &RequestId) -> String {
 /// Probes come every few seconds, and are no trace's matter.
 fn begin_trace(spans: &SpanMaker, request: &ServiceRequest) -> Option<RequestTrace> {
     let is_probe = matches!(Door::of(request.method(), request.path()), Door::Probe(_));
-    (!is_probe).then(|| RequestTrace::begin(spans, request.headers()))
+    (!is_probe).then(|| RequestTrace::begin(spans, request.method(), request.headers()))
 }
 
 /// Gives each request its record, and ends it when the body has ended.

@@ -14,6 +14,7 @@ mod export;
 use std::cell::RefCell;
 use std::fmt;
 
+use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _};
 use opentelemetry::{Context, KeyValue};
@@ -44,8 +45,13 @@ pub(super) struct RequestTrace {
 
 impl RequestTrace {
     /// Begins the span of a request with these fields.
-    pub fn begin(SpanMaker(tracer): &SpanMaker, fields: &HeaderMap) -> Self {
-        Self::within(tracer, SpanKind::Server, &context::of_client(fields))
+    pub fn begin(SpanMaker(tracer): &SpanMaker, method: &Method, fields: &HeaderMap) -> Self {
+        let mut begun = Self::within(tracer, SpanKind::Server, &context::of_client(fields));
+        let span = begun.span.get_mut();
+        if span.is_recording() {
+            span.set_attribute(attributes::method(method));
+        }
+        begun
     }
 
     /// Begins the span of a call that came within this request.

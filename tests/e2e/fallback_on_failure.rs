@@ -210,7 +210,25 @@ async fn what_amp_is_paid_for_after_a_failure_is_logged_and_counted() {
         assert_eq!(line["level"], "WARN", "{line}");
         assert_eq!(line["model"], "alias", "{line}");
         assert_eq!(line["paid_by_amp_after_failure"], number + 1, "{line}");
+        assert_eq!(line["is_paid_by_amp"], true, "{line}");
         let said = line["failed_with"].as_str().unwrap();
         assert!(said.starts_with(failed_with), "{line}");
     }
+}
+
+#[actix_web::test]
+async fn a_call_that_amp_fails_as_well_is_not_counted_as_paid() {
+    let amp = StubUpstream::replying(503, "application/json", "{}").await;
+    let ours = Provider::saying([Scripted::limited(600)]).await;
+    let mut gateway = GatewayProcess::start(&settings(&amp, "on-failure", ours.origin()));
+    let fields = [("x-api-key", "client-key-1"), ("content-type", "application/json")];
+    let mut client = gateway.connect().await;
+    client.send("POST", DOOR, &fields, CALL.as_bytes()).await;
+    assert_eq!(client.response().await.status, 503);
+
+    let line = gateway.log_line_with("paid_by_amp_after_failure");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["is_paid_by_amp"], false, "{line}");
+    assert_eq!(line["paid_by_amp_after_failure"], 0, "{line}");
+    assert!(line["failed_with"].as_str().unwrap().starts_with("429"), "{line}");
 }

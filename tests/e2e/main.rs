@@ -39,5 +39,6 @@ mod tls;
 mod traces;
 mod translation;
 mod translation_memory;
+mod upstream_errors;
 mod usage;
 mod websocket;

@@ -113,6 +113,7 @@ async fn a_request_and_its_attempts_are_spans_of_the_clients_trace() {
         ("ampgate.provider",           "claude",   "who answered"),
         ("ampgate.outcome",            "complete", "as in the log"),
         ("http.response.status_code",  "200",      "of HTTP's conventions"),
+        ("http.request.method",        "POST",     "of the same"),
         ("gen_ai.operation.name",      "chat",     "of those for generative AI"),
         ("gen_ai.provider.name",       "anthropic", "by its name there"),
         ("gen_ai.request.model",       "claude-x", "as the client called it"),
@@ -130,6 +131,34 @@ async fn a_request_and_its_attempts_are_spans_of_the_clients_trace() {
             assert!(!export.mentions(secret), "{secret} in a trace");
         }
     }
+}
+
+/// The exporter reads the variables as well, and would let them win and decode values twice.
+#[actix_web::test]
+async fn header_fields_for_the_collector_are_the_files_as_they_stand() {
+    let collector = StubUpstream::replying(200, "application/x-protobuf", "").await;
+    let provider = StubUpstream::replying(200, "application/json", "{}").await;
+    let telemetry = sent_to(&collector)
+        .replace("'Bearer collector-key-1'", "'Bearer collector-key-1', x-signed: 'a%2Bb'");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ampgate.yaml");
+    std::fs::write(&file, configuration(&provider.origin, &telemetry)).unwrap();
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20of-the-variable,x-variable=1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=Bearer%20for-traces,x-variable=2"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "no-such-thing"),
+    ];
+    let args = ["--config", file.to_str().unwrap()];
+    let gateway = GatewayProcess::start_in(folder, &args, &variables);
+
+    assert_eq!(ask(&gateway, "/v1/messages", &[]).await, 200);
+    stop(gateway).await;
+
+    assert!(!spans(&collector).is_empty(), "with the key of the file");
+    let seen = collector.only_request();
+    assert_eq!(seen.field("x-signed"), Some("a%2Bb"));
+    assert_eq!(seen.field("x-variable"), None, "a variable counts where the file says nothing");
+    assert_eq!(seen.field("content-type"), Some("application/x-protobuf"));
 }
 
 #[actix_web::test]

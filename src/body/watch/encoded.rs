@@ -1,7 +1,7 @@
 //! The same for an answer with a content coding: a copy of it is decoded as it passes.
 //!
 //! Nothing waits for it and nothing depends on it: a copy that cannot be decoded, or that grows past
-//! its limit, is given up, and the answer crosses all the same. Memory is the decoder's own: its window,
+//! its limit or a thousandfold at once, is given up, and the answer crosses all the same. Memory is the decoder's own: its window,
 //! at most 16 MiB with brotli and 8 MiB with zstd, and a buffer.
 
 use std::io::{self, Write};
@@ -10,6 +10,11 @@ use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::ValueWatch;
 use crate::body::decode::{Coding, ZSTD_WINDOW_LOG_MAX, has_zlib_header};
+
+/// As much may come out of the bytes that are pushed at once: a worker decodes for no other connection
+/// meanwhile. What is read from a connection at once is far smaller, and text does not shrink so far; with
+/// brotli a whole answer of more may be given up, because its decoder tells as much as its window at once.
+const MAX_PUSH_BYTES: u64 = 1024 * 1024;
 
 const BUFFER_BYTES: usize = 4096;
 
@@ -41,13 +46,15 @@ struct Sink {
     watch: ValueWatch,
     values: Vec<Vec<u8>>,
     left_bytes: u64,
+    /// Of what may come out of one push.
+    left_of_push: u64,
 }
 
 impl EncodedWatch {
     /// Watches up to `limit_bytes` decoded bytes.
     #[must_use]
     pub fn new(coding: Coding, watch: ValueWatch, limit_bytes: u64) -> Self {
-        let sink = Sink { watch, values: Vec::new(), left_bytes: limit_bytes };
+        let sink = Sink { watch, values: Vec::new(), left_bytes: limit_bytes, left_of_push: 0 };
         Self(match coding {
             Coding::Gzip => Decoder::Gzip(MultiGzDecoder::new(sink)),
             Coding::Deflate => Decoder::AnyDeflate(Vec::new(), sink),
@@ -60,6 +67,9 @@ impl EncodedWatch {
 
     /// Takes the next encoded bytes; tells each value that ends in them.
     pub fn push(&mut self, chunk: &[u8], tell: &mut dyn FnMut(&[u8])) {
+        if let Some(sink) = self.sink() {
+            sink.left_of_push = MAX_PUSH_BYTES;
+        }
         let written = match &mut self.0 {
             Decoder::Gzip(decoder) => write(decoder, chunk),
             Decoder::AnyDeflate(..) => self.push_deflate(chunk),
@@ -128,8 +138,10 @@ fn zstd_decoder(sink: Sink) -> io::Result<zstd::stream::write::Decoder<'static, 
 
 impl Write for Sink {
     fn write(&mut self, decoded: &[u8]) -> io::Result<usize> {
-        let left = self.left_bytes.checked_sub(decoded.len() as u64);
-        self.left_bytes = left.ok_or_else(|| io::Error::other("the copy is too long"))?;
+        let length = decoded.len() as u64;
+        let too_long = || io::Error::other("the copy is too long");
+        self.left_bytes = self.left_bytes.checked_sub(length).ok_or_else(too_long)?;
+        self.left_of_push = self.left_of_push.checked_sub(length).ok_or_else(too_long)?;
         let values = &mut self.values;
         self.watch.push(decoded, &mut |value| values.push(value.to_vec()));
         Ok(decoded.len())

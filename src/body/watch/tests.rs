@@ -180,6 +180,29 @@ fn a_copy_that_grows_past_its_limit_or_is_corrupt_is_given_up() {
     }
 }
 
+#[test]
+fn a_piece_that_inflates_a_thousandfold_does_not_hold_the_worker() {
+    let mut stream = b"data: {\"usage\":{\"a\":1}}\n\n".to_vec();
+    stream.resize(8 << 20, b'\n');
+    stream.extend_from_slice(b"data: {\"usage\":{\"a\":2}}\n\n");
+    for (coding, zlib) in CODINGS {
+        let body = encoded(coding, &stream, zlib);
+        let found = read_encoded(coding, 64 << 20, &body, body.len());
+        assert_eq!(found, [r#"{"a":1}"#], "{coding}: no more than a mebibyte at once");
+    }
+    // More than as much of an answer, as a connection brings it.
+    let event =
+        |n: u32| format!("data: {{\"usage\":{{\"a\":{}}}}}\n\n", n.wrapping_mul(2_654_435_761));
+    let answer: String = (0..80_000).map(event).collect();
+    assert!(answer.len() > 2 << 20);
+    // Brotli's decoder tells as much as its window at once, unless the server flushes as streams do.
+    for (coding, zlib) in CODINGS.into_iter().filter(|(coding, _)| *coding != Coding::Brotli) {
+        let body = encoded(coding, answer.as_bytes(), zlib);
+        let found = read_encoded(coding, 64 << 20, &body, 32 * 1024);
+        assert_eq!(found.len(), 80_000, "{coding}: each piece is little enough");
+    }
+}
+
 /// What a reader finds that has each event whole.
 fn expected_of(events: &[(String, Option<String>)]) -> Vec<String> {
     events.iter().filter_map(|(_, value)| value.clone()).collect()

@@ -76,6 +76,9 @@ pub async fn from_upstream(
         }
         Err(NoAnswer::Failed(failure)) => {
             answering.record.fails_with("upstream_failed");
+            if answering.breaks.is_some() {
+                answering.record.upstream_failed("upstream_failed");
+            }
             let id = answering.record.id();
             let client = translation.client;
             let body = error_body(client, failure.status, &failure.code, &failure.message, id);

@@ -50,7 +50,7 @@ impl Attempt<'_> {
 
     pub fn attributes(&self) -> Vec<KeyValue> {
         let mut told = Attributes::default();
-        told.text("http.request.method", Some(self.method.as_str()));
+        told.0.push(method(self.method));
         told.text("server.address", Some(self.origin.host()));
         told.tell("server.port", Some(i64::from(self.origin.port())));
         told.text("ampgate.provider", Some(self.provider.as_str()));
@@ -62,6 +62,24 @@ impl Attempt<'_> {
         }
         told.0
     }
+}
+
+/// The method, as HTTP's conventions want it: one that HTTP does not have is `_OTHER`.
+pub fn method(method: &Method) -> KeyValue {
+    let known = [
+        Method::CONNECT,
+        Method::DELETE,
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::POST,
+        Method::PUT,
+        Method::TRACE,
+    ];
+    let name =
+        if known.contains(method) { method.as_str().to_owned() } else { "_OTHER".to_owned() };
+    KeyValue::new("http.request.method", name)
 }
 
 /// What a request was, once it has ended.
@@ -202,6 +220,14 @@ mod tests {
         for (status, outcome, expected, why) in cases {
             let ended = EndedRequest { status, outcome, ..EndedRequest::default() };
             assert_eq!(error_of(&ended).as_deref(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_a_client_made_up_is_no_value() {
+        let made_up = Method::from_bytes(b"MADE-UP").unwrap();
+        for (asked, expected) in [(&Method::POST, "POST"), (&made_up, "_OTHER")] {
+            assert_eq!(as_text(&[method(asked)]), [format!("http.request.method={expected}")]);
         }
     }
 

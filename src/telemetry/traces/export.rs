@@ -1,13 +1,15 @@
 //! The way of spans to a collector: in batches, on a thread of its own.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{
     ExporterBuildError, Protocol, SpanExporter as OtlpExporter, WithExportConfig as _,
     WithHttpConfig as _,
@@ -16,6 +18,9 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
+};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use rustls::ClientConfig;
 
@@ -55,20 +60,12 @@ impl Traces {
                 .build()
         });
         let client = making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let headers: HashMap<String, String> = otlp
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((name.to_string(), String::from_utf8(value.as_bytes().to_vec()).ok()?))
-            })
-            .collect();
         let exporter = OtlpExporter::builder()
             .with_http()
-            .with_http_client(client)
+            .with_http_client(WithOurFields { client, fields: fields(otlp) })
             .with_endpoint(otlp.endpoint.as_str())
             .with_protocol(Protocol::HttpBinary)
             .with_timeout(EXPORT_TIMEOUT)
-            .with_headers(headers)
             .build()?;
         let resource = Resource::builder()
             .with_service_name(otlp.service_name.clone())
@@ -103,6 +100,48 @@ impl Traces {
         if !matches!(flushed, Ok(Ok(Ok(())))) {
             tracing::warn!("the collector has not taken the last traces");
         }
+    }
+}
+
+/// The configured header fields, in the types of the library that sends them.
+fn fields(otlp: &Otlp) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for (name, value) in &otlp.headers {
+        // Both libraries have the same rules, so nothing is left out.
+        if let (Ok(name), Ok(mut value)) =
+            (HeaderName::from_bytes(name.as_ref()), HeaderValue::from_bytes(value.as_bytes()))
+        {
+            value.set_sensitive(true);
+            fields.insert(name, value);
+        }
+    }
+    fields
+}
+
+/// Sends with the configured header fields and none of the environment's.
+///
+/// The exporter lets `OTEL_EXPORTER_OTLP_HEADERS` override what it is given, and percent-decodes that once
+/// more. The configuration has read the variable already, for where the file says nothing.
+#[derive(Debug)]
+struct WithOurFields<C> {
+    client: C,
+    fields: HeaderMap,
+}
+
+#[async_trait]
+impl<C: HttpClient> HttpClient for WithOurFields<C> {
+    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let mut fields = self.fields.clone();
+        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if let Some(value) = request.headers_mut().remove(&name) {
+                fields.insert(name, value);
+            }
+        }
+        if let Some(agent) = request.headers_mut().remove(USER_AGENT) {
+            fields.entry(USER_AGENT).or_insert(agent);
+        }
+        *request.headers_mut() = fields;
+        self.client.send_bytes(request).await
     }
 }
 
