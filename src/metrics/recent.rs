@@ -61,7 +61,11 @@ impl RecentFailures {
 }
 
 fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MODEL_BYTES)]
+    let mut end = MODEL_BYTES.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 #[cfg(test)]
