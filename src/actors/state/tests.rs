@@ -100,7 +100,7 @@ fn rest(level: u32) -> News {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn news_reach_the_others_in_their_order_and_not_oneself() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -115,7 +115,7 @@ async fn news_reach_the_others_in_their_order_and_not_oneself() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_server_that_hangs_keeps_nobody_waiting_and_is_found_again() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -140,7 +140,7 @@ async fn a_server_that_hangs_keeps_nobody_waiting_and_is_found_again() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_server_that_is_not_there_yet_is_met_when_it_comes() {
     let gone = TestRedis::start().await;
     let (port, plan) = (gone.port(), gone.plan("a"));
@@ -156,7 +156,7 @@ async fn a_server_that_is_not_there_yet_is_met_when_it_comes() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn replicas_see_each_other() {
     let redis = TestRedis::start().await;
     let (one, _other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -173,7 +173,7 @@ async fn replicas_see_each_other() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_is_kept_ends_by_itself_and_is_bounded() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, "a").await;
@@ -192,7 +192,7 @@ async fn what_is_kept_ends_by_itself_and_is_bounded() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn of_two_rests_the_longer_is_kept_whoever_tells_last() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -216,7 +216,7 @@ async fn of_two_rests_the_longer_is_kept_whoever_tells_last() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_replica_that_leaves_tells_what_waits_and_is_gone_at_once() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -248,7 +248,7 @@ fn binding(session: &str) -> SharedBinding {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn another_version_and_nonsense_are_left_alone() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -268,7 +268,7 @@ async fn another_version_and_nonsense_are_left_alone() {
 
 /// A key of another kind in our place: a mistake that no new connection mends.
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_the_server_refuses_is_counted_and_costs_no_connection() {
     let redis = TestRedis::start().await;
     let (one, other) = (Replica::at(&redis, "a").await, Replica::at(&redis, "b").await);
@@ -284,7 +284,7 @@ async fn what_the_server_refuses_is_counted_and_costs_no_connection() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_reload_takes_another_server_or_none() {
     let (old, new) = (TestRedis::start().await, TestRedis::start().await);
     let (one, there) = (Replica::at(&old, "a").await, Replica::at(&new, "b").await);
@@ -305,7 +305,7 @@ async fn a_reload_takes_another_server_or_none() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_server_with_a_password_is_logged_in_to() {
     let redis = TestRedis::start().await;
     redis.run(&["config", "set", "requirepass", "hush"]);
@@ -325,7 +325,7 @@ async fn a_server_with_a_password_is_logged_in_to() {
 
 /// Its certificate is checked by the authorities that the configuration names.
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_server_behind_tls_has_to_be_one_we_trust() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();

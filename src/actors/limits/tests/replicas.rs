@@ -57,7 +57,7 @@ fn per_minute(most: u32) -> ClientLimits {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_rate_holds_over_all_replicas_however_many_ask_at_once() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let (one, other) = (
@@ -75,7 +75,7 @@ async fn a_rate_holds_over_all_replicas_however_many_ask_at_once() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_place_that_one_replica_gives_back_is_the_others() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(3), &clock).await;
@@ -91,7 +91,7 @@ async fn a_place_that_one_replica_gives_back_is_the_others() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_one_replica_has_used_counts_for_all() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, per_day(100), &clock).await;
@@ -105,7 +105,7 @@ async fn what_one_replica_has_used_counts_for_all() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_server_that_hangs_costs_one_deadline_and_what_is_used_meanwhile_counts() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, per_day(100), &clock).await;
@@ -125,7 +125,7 @@ async fn a_server_that_hangs_costs_one_deadline_and_what_is_used_meanwhile_count
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_replica_that_has_died_holds_no_place_and_what_it_has_used_stays_used() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let both = ClientLimits { concurrent_requests: Some(2), ..per_day(100) };
@@ -148,7 +148,7 @@ async fn a_replica_that_has_died_holds_no_place_and_what_it_has_used_stays_used(
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(1), &clock).await;
@@ -163,7 +163,7 @@ async fn a_client_that_leaves_while_the_server_is_asked_leaves_nothing_behind() 
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_client_that_leaves_while_the_server_is_asked_has_made_no_request_of_its_minute() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, per_minute(1), &clock).await;
@@ -176,7 +176,7 @@ async fn a_client_that_leaves_while_the_server_is_asked_has_made_no_request_of_i
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn claims_that_are_still_asked_about_do_not_keep_each_other_out() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(1), &clock).await;
@@ -192,7 +192,7 @@ async fn claims_that_are_still_asked_about_do_not_keep_each_other_out() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_refused_claim_holds_no_place_in_the_eyes_of_others() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(2), &clock).await;
@@ -209,7 +209,7 @@ async fn a_refused_claim_holds_no_place_in_the_eyes_of_others() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_still_runs_holds_its_place_when_a_month_begins() {
     let (redis, (clock, ms)) = (TestRedis::start().await, noon());
     let one = Replica::at(&redis, places(1), &clock).await;
@@ -225,7 +225,7 @@ async fn what_still_runs_holds_its_place_when_a_month_begins() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_replicas_that_left_have_used_stays_used_and_is_kept_in_one_place() {
     let (redis, (clock, _)) = (TestRedis::start().await, noon());
     let both = ClientLimits { requests_per_minute: Some(4), ..per_day(100) };
@@ -252,7 +252,7 @@ async fn what_replicas_that_left_have_used_stays_used_and_is_kept_in_one_place()
 /// The script does the sums of `Account`: three replicas, one after the other, are told what one
 /// process would be told.
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn all_replicas_together_say_what_one_would() {
     let redis = TestRedis::start().await;
     let (clock, ms) = noon();

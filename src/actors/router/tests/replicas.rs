@@ -61,7 +61,7 @@ fn two_accounts() -> [Vec<Credential>; 2] {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_rest_that_one_replica_has_found_is_obeyed_by_the_other() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -78,7 +78,7 @@ async fn a_rest_that_one_replica_has_found_is_obeyed_by_the_other() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_rest_ends_for_all_when_one_replica_is_answered() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -95,7 +95,7 @@ async fn a_rest_ends_for_all_when_one_replica_is_answered() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_rest_that_is_ended_by_hand_ends_for_all() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a")]).await;
@@ -111,7 +111,7 @@ async fn a_rest_that_is_ended_by_hand_ends_for_all() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_new_replica_learns_what_the_others_know() {
     let redis = TestRedis::start().await;
     let [first, second] = two_accounts();
@@ -138,7 +138,7 @@ async fn a_new_replica_learns_what_the_others_know() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn what_replicas_share_names_no_key_and_no_session() {
     let redis = TestRedis::start().await;
     let one = Replica::at(&redis, vec![claude("a"), claude("b")]).await;
@@ -162,7 +162,7 @@ async fn what_replicas_share_names_no_key_and_no_session() {
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_conversation_is_with_one_account_whichever_replica_it_comes_through() {
     let redis = TestRedis::start().await;
     let [first, second] = two_accounts();
@@ -178,7 +178,7 @@ async fn a_conversation_is_with_one_account_whichever_replica_it_comes_through()
 }
 
 #[actix_web::test]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_replica_goes_on_alone_and_tells_when_its_server_is_back() {
     let redis = TestRedis::start().await;
     let port = redis.port();
