@@ -61,6 +61,13 @@ pub enum GatewayError {
     NoProvider { hint: &'static str },
     #[error("WebSocket is not served here: use HTTP on the same path")]
     WebSocketNotServed,
+    #[error(
+        "provider `{provider}` asks for a new login; whoever runs the gateway finds what to do in its \
+         log and in `ampgate accounts`"
+    )]
+    LoginNeeded { provider: ProviderName },
+    #[error("there is no token for provider `{provider}` now; try again")]
+    NoToken { provider: ProviderName },
     #[error("provider `{provider}` cannot be reached")]
     UpstreamUnreachable { provider: ProviderName },
     #[error("provider `{provider}` cannot be reached through the configured proxy")]
@@ -120,6 +127,8 @@ impl GatewayError {
             Self::NoModelList { .. } => ("no_model_list", StatusCode::BAD_GATEWAY),
             Self::NoProvider { .. } => ("no_provider", StatusCode::NOT_FOUND),
             Self::WebSocketNotServed => ("websocket_not_served", StatusCode::UPGRADE_REQUIRED),
+            Self::LoginNeeded { .. } => ("login_needed", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoToken { .. } => ("no_token", StatusCode::SERVICE_UNAVAILABLE),
             Self::UpstreamUnreachable { .. } => ("upstream_unreachable", StatusCode::BAD_GATEWAY),
             Self::ProxyFailed { .. } => ("proxy_failed", StatusCode::BAD_GATEWAY),
             Self::UpstreamReset { .. } => ("upstream_reset", StatusCode::BAD_GATEWAY),
@@ -142,7 +151,7 @@ impl GatewayError {
         match self {
             Self::LimitReached(reached) => Some(reached.seconds),
             Self::AllResting { seconds, .. } => Some(*seconds),
-            Self::Draining | Self::UpstreamBusy { .. } => Some(SOON),
+            Self::Draining | Self::UpstreamBusy { .. } | Self::NoToken { .. } => Some(SOON),
             _ => None,
         }
     }

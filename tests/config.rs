@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ampgate::config::{
-    ClientLimits, ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides, Sources,
-    Strategy, WarningKind, load,
+    Auth, ClientLimits, ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides,
+    Sources, Strategy, WarningKind, load,
 };
 use ampgate::types::Usd;
 
@@ -115,7 +115,7 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
         .credentials
         .iter()
         .map(|c| {
-            let key = c.key.as_ref().unwrap().expose();
+            let key = c.auth.key().unwrap().expose();
             (c.id.as_str(), c.family, key, format!("{}{}", c.origin, c.base_path))
         })
         .collect();
@@ -492,7 +492,7 @@ fn secrets_come_from_files_and_variables() {
     assert_eq!(amp.upstream_key.unwrap().expose(), "a");
     assert_eq!(amp.per_client[0].1.expose(), "a");
     let keys: Vec<_> =
-        settings.credentials.iter().map(|c| c.key.as_ref().unwrap().expose()).collect();
+        settings.credentials.iter().map(|c| c.auth.key().unwrap().expose()).collect();
     assert_eq!(keys, ["key-from-a-file", "o"]);
     assert_eq!(settings.credentials[0].long_context, LongContext::Keep);
 }
@@ -531,7 +531,7 @@ fn a_compatible_server_may_ask_for_no_key() {
     let settings = load_text(text, &[]).unwrap().settings;
 
     assert_eq!(settings.credentials.len(), 1);
-    assert_eq!(settings.credentials[0].key, None);
+    assert_eq!(settings.credentials[0].auth, Auth::Open);
     assert_eq!(settings.credentials[0].base_path, "/v1");
     assert_eq!(settings.credentials[0].headers.len(), 1);
 }

@@ -210,6 +210,7 @@ impl ProviderRouter {
         Ok(Choice::Local(LocalPlan {
             dialect: snapshot.spoken_dialect(&(member.id, upstream_model.clone()), dialect),
             instead_of_responses: false,
+            has_new_token: false,
             renames: upstream_model != *request.model,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
@@ -261,6 +262,7 @@ impl ProviderRouter {
         Some(LocalPlan {
             dialect,
             instead_of_responses: false,
+            has_new_token: false,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
             upstream_model: model,

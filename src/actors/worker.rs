@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
 use super::state::SharedState;
+use super::tokens::Tokens;
 use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
 use crate::drain::Drain;
@@ -25,6 +26,8 @@ pub struct House {
     pub router: ProviderRouter,
     pub limits: Limits,
     pub upstream: Arc<UpstreamPolicy>,
+    /// Where tokens that expire come from.
+    pub tokens: Tokens,
     pub drain: Drain,
     pub metrics: Metrics,
     /// What other replicas know.
@@ -40,6 +43,7 @@ pub struct Handles {
     pub router: ProviderRouter,
     pub limits: Limits,
     pub upstream: Upstream,
+    pub tokens: Tokens,
     pub drain: Drain,
     pub metrics: Metrics,
     pub state: SharedState,
@@ -48,10 +52,20 @@ pub struct Handles {
 impl Handles {
     /// With connections of their own: those of before close with the last request that uses them.
     fn new(house: &House) -> Self {
-        let House { settings, keyring, secrets, router, limits, upstream, drain, metrics, state } =
-            house.clone();
+        let House {
+            settings,
+            keyring,
+            secrets,
+            router,
+            limits,
+            upstream,
+            tokens,
+            drain,
+            metrics,
+            state,
+        } = house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
-        Self { settings, keyring, secrets, router, limits, upstream, drain, metrics, state }
+        Self { settings, keyring, secrets, router, limits, upstream, tokens, drain, metrics, state }
     }
 }
 
@@ -145,6 +159,7 @@ mod tests {
             router: ProviderRouter::start(router, Clock::system()),
             limits: Limits::new(&[], WallClock::system(), Metrics::default()),
             upstream: policy(),
+            tokens: Tokens::default(),
             drain: Drain::default(),
             metrics: Metrics::default(),
             state: SharedState::start(None, Metrics::default(), Clock::system()),

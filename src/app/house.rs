@@ -12,8 +12,11 @@ use crate::actors::limits::Limits;
 use crate::actors::router::{CredentialHealth, Fallbacks, ProviderRouter, RouterSettings, Rules};
 use crate::actors::secrets::{KeySources, Secrets};
 use crate::actors::state::{SharedState, StatePlan};
+use crate::actors::tokens::{TokenPolicy, Tokens};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
-use crate::config::{Amp, Client, ClientLimits, ClientRules, Fallback, Listen, Settings};
+use crate::config::{
+    Amp, Auth, Client, ClientLimits, ClientRules, Fallback, Listen, Settings, TokenSource,
+};
 use crate::drain::Drain;
 use crate::metrics::{CredentialRest, Metrics};
 use crate::types::{ApiKey, ClientId, ClientKey, Keyring};
@@ -67,7 +70,7 @@ impl Plans {
     pub fn open(&self, drain: Drain, wall_clock: WallClock) -> House {
         let metrics = Metrics::default();
         let state = SharedState::start(self.state.clone(), metrics.clone(), Clock::system());
-        let limits = Limits::new(&self.settings.clients, wall_clock, metrics.clone());
+        let limits = Limits::new(&self.settings.clients, wall_clock.clone(), metrics.clone());
         let count = metrics.cooldown_count();
         let router = ProviderRouter::start_counted(self.router.clone(), Clock::system(), count);
         let router = router.sharing_through(state.clone());
@@ -79,6 +82,7 @@ impl Plans {
             router,
             limits: limits.sharing_through(state.clone()),
             upstream: self.upstream.clone(),
+            tokens: Tokens::start(self.token_sources(), self.token_policy(&wall_clock, &state)),
             drain,
             metrics,
             state,
@@ -90,6 +94,7 @@ impl Plans {
     pub async fn rebuild(&self, before: &House) -> House {
         before.state.reconfigure(self.state.clone());
         let router = before.router.reconfigured(self.router.clone()).await;
+        let token_policy = self.token_policy(&WallClock::system(), &before.state);
         self.tell(&before.metrics, &router);
         House {
             settings: self.settings.clone(),
@@ -98,8 +103,22 @@ impl Plans {
             router,
             limits: before.limits.reconfigured(&self.settings.clients),
             upstream: self.upstream.clone(),
+            tokens: before.tokens.reconfigured(self.token_sources(), token_policy),
             ..before.clone()
         }
+    }
+
+    fn token_sources(&self) -> Vec<TokenSource> {
+        let sources = self.settings.credentials.iter().filter_map(|one| match &one.auth {
+            Auth::Token(source) => Some(source.clone()),
+            Auth::Open | Auth::Key(_) | Auth::ClientLogin => None,
+        });
+        sources.collect()
+    }
+
+    fn token_policy(&self, clock: &WallClock, state: &SharedState) -> TokenPolicy {
+        let (upstream, clock, state) = (self.upstream.clone(), clock.clone(), state.clone());
+        TokenPolicy { upstream, clock, state }
     }
 
     /// Tells the metrics which names are the configuration's, and who knows its credentials.

@@ -30,6 +30,7 @@ use self::finding::{Chapter, Finding, Level, Report};
 use self::gateway::Life;
 use self::machine::Seen;
 use super::{Failure, say};
+use crate::actors::tokens::Tokens;
 use crate::actors::upstream::{
     ConnectionLimits, Timeouts, TrustError, Upstream, UpstreamActor, UpstreamPolicy, UpstreamTls,
 };
@@ -104,7 +105,8 @@ async fn examine(sources: &Sources, agent: Option<Agent>, given: Option<Gateway>
     let upstream = Upstream::start(UpstreamActor::new(policy.clone()));
     if let (Some(settings), None) = (settings, agent) {
         let key: Option<ApiKey> = key.flatten();
-        let asked = upstreams::ask(settings, key.as_ref(), &policy, &upstream).await;
+        let asked =
+            upstreams::ask(settings, key.as_ref(), &policy, &upstream, &Tokens::default()).await;
         chapters.extend(asked.chapters);
         chapters.push(Chapter::new("Clock", vec![clock::judge(&asked.skews)]));
     }

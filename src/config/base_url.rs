@@ -64,14 +64,19 @@ pub fn parse(address: &str, family: Family) -> Result<BaseUrl, String> {
     }
     let versions: &[&str] = match family {
         Family::Claude => &["/v1"],
-        Family::Gemini | Family::Vertex => &["/v1", "/v1beta", "/v1beta1"],
-        Family::OpenAi | Family::OpenAiCompatible => &[],
+        Family::Gemini | Family::Vertex | Family::VertexClaude => &["/v1", "/v1beta", "/v1beta1"],
+        Family::OpenAi
+        | Family::OpenAiCompatible
+        | Family::Azure
+        | Family::Bedrock
+        | Family::Codex => &[],
     };
     path.truncate(path.trim_end_matches('/').len());
     while let Some(rest) = versions.iter().find_map(|version| path.strip_suffix(version)) {
         path.truncate(rest.trim_end_matches('/').len());
     }
-    if versions.is_empty() && !path.split('/').any(is_version) {
+    let has_version = matches!(family, Family::OpenAi | Family::OpenAiCompatible);
+    if has_version && !path.split('/').any(is_version) {
         path.push_str("/v1");
     }
     Ok(BaseUrl { origin, path, method })

@@ -2,6 +2,7 @@
 
 use crate::types::ApiKey;
 
+use super::auth::Auth;
 use super::credential::{Credential, Family, Shared};
 use super::proxy_url::ProxyUrl;
 use super::raw::{RawCompatible, RawKeyEntry};
@@ -53,7 +54,8 @@ impl Reader<'_> {
             .map(|(index, (key, proxy_url))| {
                 let path = format!("{entries_path}[{index}].proxy-url");
                 let proxy_url = self.egress(&path, proxy_url.as_ref(), &first.origin);
-                Credential { key, proxy_url, ..first.clone() }
+                let auth = key.map_or(Auth::Open, Auth::Key);
+                Credential { auth, proxy_url, ..first.clone() }
             })
             .collect();
         Some(credentials)

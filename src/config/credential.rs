@@ -6,6 +6,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 use crate::types::{ApiKey, CredentialId, ModelPattern, Origin, ProviderName};
 
+use super::auth::Auth;
 use super::base_url;
 use super::gen_ai;
 use super::models::Model;
@@ -23,6 +24,14 @@ pub enum Family {
     Gemini,
     Vertex,
     OpenAiCompatible,
+    /// OpenAI's models as Azure hosts them: by deployments.
+    Azure,
+    /// Claude as Amazon Bedrock hosts it.
+    Bedrock,
+    /// Claude as Vertex AI hosts it.
+    VertexClaude,
+    /// The Responses API behind a ChatGPT plan, which Codex uses.
+    Codex,
 }
 
 /// What happens to the beta `context-1m-2025-08-07`, which is charged extra.
@@ -45,8 +54,7 @@ pub struct Credential {
     pub provider: ProviderName,
     /// Whose API it is, as OpenTelemetry's conventions call it: `anthropic`, `gcp.gemini` and so on.
     pub gen_ai_provider: ProviderName,
-    /// `None` only for a compatible server that asks for no key.
-    pub key: Option<ApiKey>,
+    pub auth: Auth,
     pub origin: Origin,
     /// In front of every method path, without a slash at its end. Versions are put right: none for
     /// Claude, Gemini and Vertex; `/v1` or a version of its own for OpenAI and compatible ones.
@@ -177,7 +185,7 @@ impl Reader<'_> {
         let base_url = written.unwrap_or_else(|| kind.base_url.to_owned());
         let mut credential =
             self.shared(path, shared, (kind.family, kind.provider, &base_url), true)?;
-        credential.key = key.ok().flatten();
+        credential.auth = key.ok().flatten().map_or(Auth::Open, Auth::Key);
         credential.long_context = self.long_context(path, &raw.long_context);
         let proxy_path = format!("{path}.proxy-url");
         let proxy_url = self.proxy_url(&proxy_path, &raw.proxy_url);
@@ -237,7 +245,7 @@ impl Reader<'_> {
             family,
             provider: ProviderName::new(provider),
             gen_ai_provider: gen_ai::provider_name(family, provider, &base.origin),
-            key: None,
+            auth: Auth::Open,
             origin: base.origin,
             base_path: base.path,
             models,

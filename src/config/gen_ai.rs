@@ -27,9 +27,11 @@ pub fn provider_name(family: Family, provider: &str, origin: &Origin) -> Provide
     let known = KNOWN_HOSTS.iter().find(|(known, _)| is_at(known)).map(|(_, name)| *name);
     ProviderName::new(known.unwrap_or(match family {
         Family::Claude => "anthropic",
-        Family::OpenAi => "openai",
+        Family::OpenAi | Family::Codex => "openai",
         Family::Gemini => "gcp.gemini",
-        Family::Vertex => "gcp.vertex_ai",
+        Family::Vertex | Family::VertexClaude => "gcp.vertex_ai",
+        Family::Azure => "azure.ai.openai",
+        Family::Bedrock => "aws.bedrock",
         Family::OpenAiCompatible => provider,
     }))
 }

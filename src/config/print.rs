@@ -171,7 +171,7 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         Some(proxy) => proxy.to_string(),
         None => "direct".to_owned(),
     };
-    let key = optional(credential.key.as_ref());
+    let key = optional(credential.auth.key());
     if credential.family == Family::OpenAiCompatible {
         page.text("name", credential.provider.as_str());
         page.text("base-url", &base_url);

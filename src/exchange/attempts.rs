@@ -5,7 +5,7 @@
 //! again that have failed and do not have to rest. All of this happens before the first byte has
 //! gone to the client; from then on an answer is what it is.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -15,10 +15,11 @@ use super::answer::{self, Answering, ModelAnswer};
 use super::call::Call;
 use super::foreign::{self, Translation};
 use super::judged::{Judged, look_at};
-use super::{local, sent};
+use super::proof::Proof;
+use super::{hosted, local, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
-use crate::config::Family;
+use crate::config::{Auth, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
@@ -190,30 +191,45 @@ async fn attempt(
     record.tries(credential.provider.clone(), credential.id.clone());
     record.asks_at(credential.gen_ai_provider.clone(), plan.upstream_model.clone());
     let family = credential.family;
+    let sent_at = router.now();
+    let proof = match Proof::of(credential, &handles.tokens).await {
+        Ok(proof) => proof,
+        Err(failure) => {
+            attempts.note_failure_of(&plan);
+            return given_up(call, plan, failure, sent_at).await;
+        }
+    };
     let (outgoing, translation) = if plan.dialect == call.dialect {
-        (local::call(&plan, call)?, None)
+        (local::call(&plan, call, &proof)?, None)
     } else if call.only_counts() {
         let answering = answering(call, &plan);
-        return foreign::count(&plan, call, &answering).await.map(Outcome::Answered);
+        return foreign::count(&plan, call, &proof, &answering).await.map(Outcome::Answered);
     } else {
-        let (outgoing, translation) = foreign::call(&plan, call)?;
+        let (outgoing, translation) = foreign::call(&plan, call, &proof)?;
         (outgoing, Some(translation))
     };
     let sent_at = router.now();
-    let response = match sent::send(handles, Some(record), outgoing).await {
+    let sent = match sent::send(handles, Some(record), outgoing).await {
+        Ok(response) if hosted::is_hosted(family) => {
+            hosted::answer(family, call.streams(), response).await
+        }
+        sent => sent,
+    };
+    let response = match sent {
         Ok(response) => response,
         Err(failure) => {
             attempts.note_failure_of(&plan);
-            match fault_of(&failure.error) {
-                Fault::Provider(trouble) => router.failed(plan, trouble, sent_at).await,
-                Fault::OurOwn => {}
-                Fault::Client => return Err(failure),
-            }
-            let class = failure.error.code();
-            note_retry(call, class);
-            return Ok(Outcome::Failed(Failure::Error(failure), class));
+            return given_up(call, plan, failure, sent_at).await;
         }
     };
+    if response.status == StatusCode::UNAUTHORIZED && !plan.has_new_token {
+        if let (Auth::Token(source), Some(refused)) = (&credential.auth, proof.token())
+            && handles.tokens.renewed(source, refused).await.is_ok()
+        {
+            plan.has_new_token = true;
+            return Ok(Outcome::AskAgain(Box::new(plan)));
+        }
+    }
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
@@ -275,6 +291,23 @@ async fn attempt(
     }
 }
 
+/// An attempt that came to no answer.
+async fn given_up(
+    call: &Call<'_>,
+    plan: LocalPlan,
+    failure: UpstreamFailure,
+    sent_at: Instant,
+) -> Result<Outcome, UpstreamFailure> {
+    match fault_of(&failure.error) {
+        Fault::Provider(trouble) => call.handles.router.failed(plan, trouble, sent_at).await,
+        Fault::OurOwn => {}
+        Fault::Client => return Err(failure),
+    }
+    let class = failure.error.code();
+    note_retry(call, class);
+    Ok(Outcome::Failed(Failure::Error(failure), class))
+}
+
 /// The answer as the client gets it.
 async fn told(
     answer: BegunAnswer,
@@ -323,7 +356,7 @@ pub(super) fn fault_of(error: &GatewayError) -> Fault {
         E::UpstreamReset { .. } | E::FirstByteTimeout { .. } | E::UpstreamGarbled { .. } => {
             Fault::Provider(Trouble::silent())
         }
-        E::UpstreamBusy { .. } => Fault::OurOwn,
+        E::UpstreamBusy { .. } | E::LoginNeeded { .. } | E::NoToken { .. } => Fault::OurOwn,
         _ => Fault::Client,
     }
 }

@@ -18,6 +18,7 @@ use crate::actors::router::Reach;
 use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::adapt::amp::{ToolNames, clean_history, has_needs_in};
 use crate::adapt::ask_for_usage;
+use crate::body::JsonPart;
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
@@ -38,6 +39,7 @@ pub(super) struct Call<'a> {
     cleaned: OnceCell<Option<Bytes>>,
     /// With the question what the stream costs.
     asking_for_usage: OnceCell<Option<Bytes>>,
+    streams: OnceCell<bool>,
     /// Read once, if it has to be.
     neutral: OnceCell<Result<Request, Unreadable>>,
 }
@@ -64,6 +66,7 @@ impl<'a> Call<'a> {
             asked,
             cleaned: OnceCell::new(),
             asking_for_usage: OnceCell::new(),
+            streams: OnceCell::new(),
             neutral: OnceCell::new(),
         }
     }
@@ -83,6 +86,16 @@ impl<'a> Call<'a> {
     /// The body without its content coding.
     pub fn readable_body(&self) -> &Bytes {
         self.asked.decoded().unwrap_or(&self.body)
+    }
+
+    /// Whether the client wants its answer as a stream.
+    pub fn streams(&self) -> bool {
+        match &self.asked.named_in {
+            NamedIn::Path(gemini) => gemini.is_stream(),
+            NamedIn::Body { .. } => {
+                *self.streams.get_or_init(|| asks_for_stream(self.readable_body()))
+            }
+        }
     }
 
     /// Whose credentials can answer.
@@ -240,4 +253,9 @@ fn holds_our_thinking(body: &[u8]) -> bool {
     [&br#""signature":"""#[..], br#""signature": """#]
         .iter()
         .any(|mark| memchr::memmem::find(body, mark).is_some())
+}
+
+fn asks_for_stream(body: &[u8]) -> bool {
+    let streams = JsonPart::parse(body).ok().and_then(|whole| whole.get("stream"));
+    streams.is_some_and(|streams| streams.raw() == "true")
 }

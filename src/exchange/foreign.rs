@@ -15,7 +15,9 @@ pub(super) use count::count;
 
 use super::asked::NamedIn;
 use super::call::Call;
+use super::hosted::{self, HostedCall, HostedRequest};
 use super::local::{OwnRequest, path_at};
+use super::proof::Proof;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::set_thinking;
@@ -41,6 +43,7 @@ pub(super) struct Translation {
 pub(super) fn call(
     plan: &LocalPlan,
     call: &Call<'_>,
+    proof: &Proof<'_>,
 ) -> Result<(OutgoingRequest, Translation), GatewayError> {
     let request = call.neutral()?;
     let model = plan.upstream_model.as_str();
@@ -58,8 +61,8 @@ pub(super) fn call(
         None => body,
     };
     let method = if request.streams { "streamGenerateContent" } else { "generateContent" };
-    let target = target(plan.credential(), plan.dialect, model, method);
-    let outgoing = outgoing(plan, call, target, body, request.streams)?;
+    let question = question(plan, method, body, request.streams)?;
+    let outgoing = outgoing(plan, call, proof, question, request.streams)?;
     let envelope = Envelope {
         id: call.record.id().replace('-', ""),
         model: call.asked.model.to_string(),
@@ -84,6 +87,35 @@ fn asks_for_events(call: &Call<'_>) -> bool {
     query.split('&').any(|pair| matches!(pair, "alt=sse" | "%24alt=sse" | "$alt=sse"))
 }
 
+/// What a provider is asked, and where.
+struct Question {
+    target: String,
+    body: Bytes,
+}
+
+/// `method` is of Gemini's; other dialects have one address for both.
+fn question(
+    plan: &LocalPlan,
+    method: &str,
+    body: Bytes,
+    streams: bool,
+) -> Result<Question, GatewayError> {
+    let (credential, model) = (plan.credential(), plan.upstream_model.as_str());
+    if !hosted::is_hosted(credential.family) {
+        return Ok(Question { target: target(credential, plan.dialect, model, method), body });
+    }
+    let HostedRequest { target, body } = hosted::request(&HostedCall {
+        credential,
+        dialect: plan.dialect,
+        model,
+        streams,
+        only_counts: false,
+        body: &body,
+        client_fields: &HeaderMap::new(),
+    })?;
+    Ok(Question { target, body })
+}
+
 fn target(credential: &Credential, dialect: Dialect, model: &str, method: &str) -> String {
     let call = match dialect {
         Dialect::Anthropic => ModelCall::Messages,
@@ -102,8 +134,8 @@ fn target(credential: &Credential, dialect: Dialect, model: &str, method: &str) 
 fn outgoing(
     plan: &LocalPlan,
     call: &Call<'_>,
-    target: String,
-    body: Bytes,
+    proof: &Proof<'_>,
+    question: Question,
     streams: bool,
 ) -> Result<OutgoingRequest, GatewayError> {
     let mut fields = HeaderMap::new();
@@ -116,10 +148,11 @@ fn outgoing(
     }
     OwnRequest {
         credential: plan.credential(),
+        proof,
         method: Method::POST,
-        target,
+        target: question.target,
         fields,
-        body: RequestBody::buffered(body),
+        body: RequestBody::buffered(question.body),
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
     }
     .into_outgoing()

@@ -10,6 +10,8 @@ use super::amp::parse_target;
 use super::asked::NamedIn;
 use super::call::Call;
 use super::head::Head;
+use super::hosted::{self, HostedCall};
+use super::proof::Proof;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
@@ -18,16 +20,36 @@ use crate::config::{Credential, Family};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
-use crate::headers::{ForUpstream, USER_AGENT, UpstreamCredential, without_credentials};
+use crate::headers::{ForUpstream, USER_AGENT, without_credentials};
+use crate::types::Thinking;
 
 /// The call, with the provider's credential, path and name for the model. What need not change in
 /// the body is the client's, byte for byte.
-pub(super) fn call(plan: &LocalPlan, call: &Call<'_>) -> Result<OutgoingRequest, GatewayError> {
-    let path = path_of_call(plan, call);
-    let (body, body_was_decoded) = body_of_call(plan, call)?;
+pub(super) fn call(
+    plan: &LocalPlan,
+    call: &Call<'_>,
+    proof: &Proof<'_>,
+) -> Result<OutgoingRequest, GatewayError> {
+    let credential = plan.credential();
+    let (target, body, body_was_decoded) = if hosted::is_hosted(credential.family) {
+        let hosted = hosted::request(&HostedCall {
+            credential,
+            dialect: plan.dialect,
+            model: plan.upstream_model.as_str(),
+            streams: call.streams(),
+            only_counts: call.only_counts(),
+            body: &readable_body_of_call(plan, call),
+            client_fields: call.request.headers(),
+        })?;
+        (Target::Whole(hosted.target), RequestBody::buffered(hosted.body), true)
+    } else {
+        let (body, body_was_decoded) = body_of_call(plan, call)?;
+        (Target::BesidesQuery(path_of_call(plan, call)), body, body_was_decoded)
+    };
     Outgoing {
-        credential: plan.credential(),
-        path: &path,
+        credential,
+        proof,
+        target,
         body,
         // What is rewritten here must be readable here.
         ask_for_identity: plan.renames
@@ -45,12 +67,13 @@ pub(super) fn handshake(
     plan: &LocalPlan,
     request: &Head<'_>,
     call: ModelCall,
+    proof: &Proof<'_>,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
-    let path = path_at(plan.credential(), call, request.uri().path());
     Outgoing {
         credential: plan.credential(),
-        path: &path,
+        proof,
+        target: Target::BesidesQuery(path_at(plan.credential(), call, request.uri().path())),
         body: RequestBody::None,
         ask_for_identity: false,
         body_was_decoded: false,
@@ -64,15 +87,17 @@ pub(super) fn handshake(
 /// the list of its models.
 pub fn ask_for_models(
     credential: &Credential,
+    proof: &Proof<'_>,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
-    list(credential, "", first_byte_timeout)
+    list(credential, proof, "", first_byte_timeout)
 }
 
 /// A question for a provider's own model list. It is the gateway's own: the answer is kept for others,
 /// so nothing in it may depend on who asked first.
 pub(super) fn list(
     credential: &Credential,
+    proof: &Proof<'_>,
     query: &str,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
@@ -81,12 +106,14 @@ pub(super) fn list(
     let path = list_path(credential);
     let target = if query.is_empty() { path } else { format!("{path}?{query}") };
     let (method, body) = (Method::GET, RequestBody::None);
-    OwnRequest { credential, method, target, fields, body, first_byte_timeout }.into_outgoing()
+    OwnRequest { credential, proof, method, target, fields, body, first_byte_timeout }
+        .into_outgoing()
 }
 
 /// A request that is the gateway's own: nothing in it is a client's, byte for byte.
 pub(super) struct OwnRequest<'a> {
     pub credential: &'a Credential,
+    pub proof: &'a Proof<'a>,
     pub method: Method,
     pub target: String,
     pub fields: HeaderMap,
@@ -104,16 +131,17 @@ impl OwnRequest<'_> {
             let version = HeaderValue::from_static(ANTHROPIC_VERSION);
             self.fields.insert(HeaderName::from_static("anthropic-version"), version);
         }
-        let fields = ForUpstream {
+        let mut fields = ForUpstream {
             authority: credential.origin.authority(),
-            credential: shown_as(credential),
+            credential: self.proof.shown_to(credential.family),
             strip_long_context: false, // nothing asks for it
             ask_for_identity: true,
             body_was_decoded: false,
             own_fields: &credential.headers,
         }
         .fields(&self.fields);
-        Ok(OutgoingRequest {
+        hosted::put_fields(credential.family, self.proof, &self.fields, &mut fields);
+        let mut outgoing = OutgoingRequest {
             origin: credential.origin.clone(),
             proxy: credential.proxy_url.clone(),
             provider: credential.provider.clone(),
@@ -122,17 +150,23 @@ impl OwnRequest<'_> {
             fields,
             body: self.body,
             first_byte_timeout: self.first_byte_timeout,
-        })
+        };
+        self.proof.complete(&mut outgoing)?;
+        Ok(outgoing)
     }
 }
 
 fn list_path(credential: &Credential) -> String {
     let base = &credential.base_path;
     match credential.family {
-        Family::Claude => format!("{base}/v1/models"),
-        Family::OpenAi | Family::OpenAiCompatible => format!("{base}/models"),
+        Family::Claude | Family::Bedrock => format!("{base}/v1/models"),
+        Family::OpenAi | Family::OpenAiCompatible | Family::Azure | Family::Codex => {
+            format!("{base}/models")
+        }
         Family::Gemini => format!("{base}/v1beta/models"),
-        Family::Vertex => format!("{base}/v1beta1/publishers/google/models"),
+        Family::Vertex | Family::VertexClaude => {
+            format!("{base}/v1beta1/publishers/google/models")
+        }
     }
 }
 
@@ -149,23 +183,15 @@ fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
 
 /// The body that goes out, and whether a content coding was taken off for it.
 fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool), GatewayError> {
-    // No dialect needs both.
-    let cleaned = call.body_asking_for_usage().or_else(|| call.cleaned_body());
-    let takes_thinking = match &call.asked.named_in {
-        NamedIn::Path(gemini) => takes_thinking(&gemini.method),
-        NamedIn::Body { .. } => true,
-    };
-    let thinking = plan.thinking.filter(|_| takes_thinking);
-    let is_changed = cleaned.is_some() || thinking.is_some();
+    let is_changed = call.body_asking_for_usage().is_some()
+        || call.cleaned_body().is_some()
+        || thinking_of_call(plan, call).is_some();
     let renames_body = plan.renames && matches!(call.asked.named_in, NamedIn::Body { .. });
     if !is_changed && !renames_body {
         return Ok((RequestBody::buffered(call.body.clone()), false));
     }
-    let mut body = cleaned.unwrap_or_else(|| call.readable_body().clone());
     let model = plan.upstream_model.as_str();
-    if let Some(thinking) = thinking {
-        body = set_thinking(call.dialect, model, thinking, &body);
-    }
+    let body = readable_body_of_call(plan, call);
     let body = match &call.asked.named_in {
         NamedIn::Body { span } if plan.renames && !is_changed => {
             RequestBody::Buffered(replace_model(&body, span, model))
@@ -176,16 +202,44 @@ fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool)
     Ok((body, call.asked.is_encoded()))
 }
 
+/// The body with every change that is not the name for the model, and without a content coding.
+fn readable_body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
+    // No dialect needs both.
+    let changed = call.body_asking_for_usage().or_else(|| call.cleaned_body());
+    let body = changed.unwrap_or_else(|| call.readable_body().clone());
+    match thinking_of_call(plan, call) {
+        Some(thinking) => set_thinking(call.dialect, plan.upstream_model.as_str(), thinking, &body),
+        None => body,
+    }
+}
+
+/// What a suffix of the name asks for, where the call has room for it.
+fn thinking_of_call(plan: &LocalPlan, call: &Call<'_>) -> Option<Thinking> {
+    let takes_thinking = match &call.asked.named_in {
+        NamedIn::Path(gemini) => takes_thinking(&gemini.method),
+        NamedIn::Body { .. } => true,
+    };
+    plan.thinking.filter(|_| takes_thinking)
+}
+
 /// The name stands elsewhere once something else has changed.
 fn rename_model(body: &Bytes, model: &str) -> Result<[Bytes; 3], GatewayError> {
     let field = find_model(body).map_err(|error| GatewayError::BadBody(error.to_string()))?;
     Ok(replace_model(body, &field.span, model))
 }
 
+/// Where at a provider.
+enum Target {
+    /// The client's query goes along, but for keys.
+    BesidesQuery(String),
+    Whole(String),
+}
+
 /// A request to a provider, before the client's fields and query are taken over.
 struct Outgoing<'a> {
     credential: &'a Credential,
-    path: &'a str,
+    proof: &'a Proof<'a>,
+    target: Target,
     body: RequestBody,
     ask_for_identity: bool,
     body_was_decoded: bool,
@@ -198,7 +252,7 @@ impl Outgoing<'_> {
         let credential = self.credential;
         let mut fields = ForUpstream {
             authority: credential.origin.authority(),
-            credential: shown_as(credential),
+            credential: self.proof.shown_to(credential.family),
             strip_long_context: self.strip_long_context,
             ask_for_identity: self.ask_for_identity,
             body_was_decoded: self.body_was_decoded,
@@ -209,14 +263,12 @@ impl Outgoing<'_> {
         if !fields.contains_key(header::USER_AGENT) {
             fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         }
-        // A key in the query is the client's key whoever's it is: a provider's own goes into a field.
-        let asked = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        let kept = without_credentials(asked, |_any| true);
-        let target = match kept.split_once('?') {
-            Some((_, query)) => format!("{}?{query}", self.path),
-            None => self.path.to_owned(),
+        hosted::put_fields(credential.family, self.proof, request.headers(), &mut fields);
+        let target = match self.target {
+            Target::Whole(target) => target,
+            Target::BesidesQuery(path) => with_query(path, request),
         };
-        Ok(OutgoingRequest {
+        let mut outgoing = OutgoingRequest {
             origin: credential.origin.clone(),
             proxy: credential.proxy_url.clone(),
             provider: credential.provider.clone(),
@@ -225,21 +277,24 @@ impl Outgoing<'_> {
             fields,
             body: self.body,
             first_byte_timeout: self.first_byte_timeout,
-        })
+        };
+        self.proof.complete(&mut outgoing)?;
+        Ok(outgoing)
+    }
+}
+
+/// A key in the query is the client's key whoever's it is: a provider's own goes into a field.
+fn with_query(path: String, request: &Head<'_>) -> String {
+    let asked = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let kept = without_credentials(asked, |_any| true);
+    match kept.split_once('?') {
+        Some((_, query)) => format!("{path}?{query}"),
+        None => path,
     }
 }
 
 /// The version of its API that Anthropic has had since 2023.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
-
-fn shown_as(credential: &Credential) -> UpstreamCredential<'_> {
-    let Some(key) = &credential.key else { return UpstreamCredential::None };
-    match credential.family {
-        Family::Claude => UpstreamCredential::Anthropic(key),
-        Family::OpenAi | Family::OpenAiCompatible => UpstreamCredential::Bearer(key),
-        Family::Gemini | Family::Vertex => UpstreamCredential::Google(key),
-    }
-}
 
 /// Where `{model}` begins in the client's path of a Gemini call.
 fn model_at(call: ModelCall) -> usize {

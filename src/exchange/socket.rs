@@ -8,6 +8,7 @@ use super::answer::{self, Answering, ModelAnswer};
 use super::attempts::{Fault, fault_of};
 use super::head::Head;
 use super::judged::look_at;
+use super::proof::Proof;
 use super::{amp_request, local, sent};
 use crate::actors::Handles;
 use crate::actors::router::Attempts;
@@ -69,7 +70,8 @@ pub async fn open_responses_socket(
         record.tries(provider.clone(), plan.credential().id.clone());
         let family = plan.credential().family;
         let first_byte_timeout = handles.settings.timeouts.first_byte;
-        let mut outgoing = local::handshake(&plan, &head, door.call, first_byte_timeout)?;
+        let proof = Proof::of(plan.credential(), &handles.tokens).await?;
+        let mut outgoing = local::handshake(&plan, &head, door.call, &proof, first_byte_timeout)?;
         ask_for_upgrade(&mut outgoing.fields);
         let sent_at = router.now();
         let trouble = match sent::open_tunnel(handles, record, outgoing).await {

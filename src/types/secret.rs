@@ -106,7 +106,7 @@ impl Keyring {
 }
 
 /// Opens an upstream's door: a provider's key, or the team's key for the Amp server.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ApiKey(Arc<str>);
 
 impl ApiKey {

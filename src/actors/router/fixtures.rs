@@ -2,7 +2,7 @@
 
 use super::cooldown::MemberId;
 use super::table::{Fallbacks, RouteTable, Rules};
-use crate::config::{Credential, Family, LongContext, MappingFrom, Model, ModelMapping};
+use crate::config::{Auth, Credential, Family, LongContext, MappingFrom, Model, ModelMapping};
 use crate::types::{ApiKey, CredentialId, ModelName, ModelPattern, Origin, ProviderName};
 
 pub fn name(text: &str) -> ModelName {
@@ -17,13 +17,17 @@ pub fn credential(family: Family, id: &str) -> Credential {
         Family::Gemini => "gemini",
         Family::Vertex => "vertex",
         Family::OpenAiCompatible => "compatible",
+        Family::Azure => "azure",
+        Family::Bedrock => "bedrock",
+        Family::VertexClaude => "vertex",
+        Family::Codex => "codex",
     };
     Credential {
         id: CredentialId::new(id),
         family,
         provider: ProviderName::new(provider),
         gen_ai_provider: ProviderName::new(provider),
-        key: Some(ApiKey::parse(&format!("key-of-{id}")).unwrap()),
+        auth: Auth::Key(ApiKey::parse(&format!("key-of-{id}")).unwrap()),
         origin: Origin::split("https://provider.example").unwrap().0,
         base_path: String::new(),
         models: Vec::new(),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::plan::{Found, Reach};
 use super::table::{Candidates, Member, RouteTable, same_name};
-use crate::config::{Credential, Family, MappingFrom};
+use crate::config::{Auth, Credential, Family, MappingFrom};
 use crate::types::{Dialect, ModelName, ProviderName, Ways};
 
 pub use self::discovered::{DiscoveredLists, NoList};
@@ -105,7 +105,7 @@ impl Offers {
         let mut sources: Vec<ListSource> = Vec::new();
         for member in self.reachable() {
             let credential = &member.credential;
-            if !credential.models.is_empty() || credential.family == Family::OpenAiCompatible {
+            if !credential.models.is_empty() || !lists_models(credential) {
                 continue;
             }
             let account = Account(member.clone());
@@ -174,6 +174,16 @@ fn names_at(credential: &Credential, name: &ModelName) -> Vec<ModelName> {
     let prefixed = credential.prefix.as_ref().map(|prefix| format!("{prefix}/{name}"));
     let prefixed = prefixed.and_then(|name| ModelName::parse(&name));
     prefixed.into_iter().chain([name.clone()]).collect()
+}
+
+/// Whether a credential's provider is asked for the list of its models. Whoever hosts another's API has
+/// none that says what may be called.
+fn lists_models(credential: &Credential) -> bool {
+    let has_list = match credential.family {
+        Family::Claude | Family::OpenAi | Family::Gemini | Family::Vertex | Family::Codex => true,
+        Family::OpenAiCompatible | Family::Azure | Family::Bedrock | Family::VertexClaude => false,
+    };
+    has_list && credential.auth != Auth::ClientLogin
 }
 
 fn gives_same_list(one: &Credential, other: &Credential) -> bool {

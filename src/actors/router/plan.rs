@@ -78,6 +78,8 @@ pub struct LocalPlan {
     pub instead_of_responses: bool,
     /// Whether the flag for the long context ends here; see [`crate::config::LongContext`].
     pub strip_long_context: bool,
+    /// Its provider has turned a token down, and this one was asked for in its place.
+    pub has_new_token: bool,
     /// To be bound to this credential if it answers well.
     pub(super) conversation: Option<Conversation>,
     pub(super) probe: Option<ProbeLease>,

@@ -307,16 +307,22 @@ fn serve(
 
 /// Whether two entries are one account at one provider, whatever else the configuration says of it.
 fn same_account(one: &Credential, other: &Credential) -> bool {
-    (one.family, &one.origin, &one.base_path, &one.key)
-        == (other.family, &other.origin, &other.base_path, &other.key)
+    (one.family, &one.origin, &one.base_path, &one.auth)
+        == (other.family, &other.origin, &other.base_path, &other.auth)
 }
 
 pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Anthropic => matches!(family, Family::Claude),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            matches!(family, Family::OpenAi | Family::OpenAiCompatible)
+        Dialect::Anthropic => {
+            matches!(family, Family::Claude | Family::Bedrock | Family::VertexClaude)
         }
+        Dialect::OpenAiChat => {
+            matches!(family, Family::OpenAi | Family::OpenAiCompatible | Family::Azure)
+        }
+        Dialect::OpenAiResponses => matches!(
+            family,
+            Family::OpenAi | Family::OpenAiCompatible | Family::Azure | Family::Codex
+        ),
         Dialect::Gemini => matches!(family, Family::Gemini | Family::Vertex),
     }
 }
@@ -325,8 +331,8 @@ pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {
 /// asked through Responses, which all of them have; what is compatible, through Chat Completions.
 const fn dialect_of(family: Family) -> Dialect {
     match family {
-        Family::Claude => Dialect::Anthropic,
-        Family::OpenAi => Dialect::OpenAiResponses,
+        Family::Claude | Family::Bedrock | Family::VertexClaude => Dialect::Anthropic,
+        Family::OpenAi | Family::Azure | Family::Codex => Dialect::OpenAiResponses,
         Family::OpenAiCompatible => Dialect::OpenAiChat,
         Family::Gemini | Family::Vertex => Dialect::Gemini,
     }

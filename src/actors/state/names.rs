@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Credential, Family};
+use crate::config::{Auth, Credential, Family};
 
 /// A change of what goes into the names is a change of this label.
 const LABEL: &[u8] = b"ampgate account 1";
@@ -29,13 +29,22 @@ impl AccountName {
             Family::Gemini => "gemini",
             Family::Vertex => "vertex",
             Family::OpenAiCompatible => "compatible",
+            Family::Azure => "azure",
+            Family::Bedrock => "bedrock",
+            Family::VertexClaude => "vertex-claude",
+            Family::Codex => "codex",
         };
         let origin = credential.origin.to_string();
-        let key = credential.key.as_ref().map_or("", |key| key.expose());
+        let account = match &credential.auth {
+            Auth::Open => String::new(),
+            Auth::Key(key) => key.expose().to_owned(),
+            Auth::Token(source) => source.to_string(),
+            Auth::ClientLogin => "client".to_owned(),
+        };
         let mut hash = Sha256::new();
         for part in [LABEL, family.as_bytes(), origin.as_bytes()]
             .into_iter()
-            .chain([credential.base_path.as_bytes(), key.as_bytes()])
+            .chain([credential.base_path.as_bytes(), account.as_bytes()])
         {
             hash.update((part.len() as u64).to_le_bytes()); // or `ab`, `c` would be `a`, `bc`
             hash.update(part);

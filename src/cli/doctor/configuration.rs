@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use crate::actors::secrets::{SecretsFileError, read_key};
-use crate::config::{Amp, ConfigError, Credential, Loaded, Settings, Sources, WarningKind};
+use crate::config::{Amp, Auth, ConfigError, Credential, Loaded, Settings, Sources, WarningKind};
 use crate::types::{ApiKey, Keyring};
 
 /// What is wrong with a configuration that does not load.
@@ -99,7 +99,7 @@ pub fn of_credentials(credentials: &[Credential]) -> Vec<Finding> {
         );
         return vec![found.with_advice("add one, such as `claude-api-key`, to serve models")];
     }
-    let keyless = credentials.iter().filter(|credential| credential.key.is_none());
+    let keyless = credentials.iter().filter(|credential| credential.auth == Auth::Open);
     let count = match credentials.len() {
         1 => "1 credential for a provider".to_owned(),
         count => format!("{count} credentials for providers"),
@@ -168,7 +168,7 @@ fn holds_key(text: &str, settings: &Settings, keyring: &Keyring) -> bool {
     let amp = settings.amp.iter();
     let amp_keys = amp
         .flat_map(|amp| amp.upstream_key.iter().chain(amp.per_client.iter().map(|(_, key)| key)));
-    let provider_keys = settings.credentials.iter().filter_map(|one| one.key.as_ref());
+    let provider_keys = settings.credentials.iter().filter_map(|one| one.auth.key());
     let keys: Vec<&str> = amp_keys.chain(provider_keys).map(ApiKey::expose).collect();
     text.split(is_mark)
         .filter(|word| !word.is_empty())

@@ -15,12 +15,13 @@ use self::verdict::Answered;
 use super::answer;
 use super::clock::Skew;
 use super::finding::{Chapter, Finding};
+use crate::actors::tokens::Tokens;
 use crate::actors::upstream::{
     OutgoingRequest, Sight, Unconnected, Upstream, UpstreamFailure, UpstreamPolicy, examine,
 };
 use crate::config::{Amp, Credential, Proxy, Settings};
 use crate::error::GatewayError;
-use crate::exchange::{ask_for_models, ask_for_user};
+use crate::exchange::{Proof, ask_for_models, ask_for_user};
 use crate::types::{ApiKey, Origin};
 
 /// The longest wait for an answer, unless `timeouts.first-byte` is less: nobody at a terminal waits
@@ -39,6 +40,7 @@ pub async fn ask(
     amp_key: Option<&ApiKey>,
     policy: &UpstreamPolicy,
     upstream: &Upstream,
+    tokens: &Tokens,
 ) -> Asked {
     let mut ways: Vec<Way<'_>> = Vec::new();
     let mut seen = HashSet::new();
@@ -49,7 +51,7 @@ pub async fn ask(
             ways.push(Way { origin, proxy });
         }
     }
-    let questions = Asker { settings, amp_key, policy, upstream };
+    let questions = Asker { settings, amp_key, policy, upstream, tokens };
     let asked = join_all(ways.into_iter().map(|way| questions.ask(way))).await;
     let (chapters, skews): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
     Asked { chapters, skews: skews.into_iter().flatten().collect() }
@@ -67,6 +69,7 @@ struct Asker<'a> {
     amp_key: Option<&'a ApiKey>,
     policy: &'a UpstreamPolicy,
     upstream: &'a Upstream,
+    tokens: &'a Tokens,
 }
 
 impl Asker<'_> {
@@ -123,7 +126,9 @@ impl Asker<'_> {
         let credentials = self.credentials(way);
         let wait = PATIENCE.min(self.settings.timeouts.first_byte);
         let asked = credentials.iter().map(async |credential| {
-            let answered = self.send(ask_for_models(credential, wait), wait).await;
+            let proof = Proof::of(credential, self.tokens).await;
+            let question = proof.and_then(|proof| Ok(ask_for_models(credential, &proof, wait)?));
+            let answered = self.send(question, wait).await;
             let skew = answered.skew();
             (verdict::credential(credential, &answered), skew)
         });
@@ -132,7 +137,8 @@ impl Asker<'_> {
             let wait = PATIENCE.min(self.settings.timeouts.relay_first_byte);
             let own = amp.per_client.iter().map(|(client, key)| (Some(client), Some(key)));
             let asked = [(None, self.amp_key)].into_iter().chain(own).map(async |(client, key)| {
-                let answered = self.send(ask_for_user(amp, key, wait), wait).await;
+                let question = ask_for_user(amp, key, wait).map_err(UpstreamFailure::from);
+                let answered = self.send(question, wait).await;
                 let skew = answered.skew();
                 (verdict::amp(client, key.is_some(), &answered), skew)
             });
@@ -144,7 +150,7 @@ impl Asker<'_> {
 
     async fn send(
         &self,
-        request: Result<OutgoingRequest, GatewayError>,
+        request: Result<OutgoingRequest, UpstreamFailure>,
         wait: Duration,
     ) -> Answered {
         let sent = async { self.upstream.send(request?).await };

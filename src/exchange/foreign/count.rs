@@ -5,13 +5,14 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
-use super::{X_AMPGATE_ESTIMATED, outgoing, target, tell_what_was_dropped};
+use super::{Question, X_AMPGATE_ESTIMATED, outgoing, target, tell_what_was_dropped};
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::UpstreamFailure;
 use crate::exchange::ahead::BegunAnswer;
 use crate::exchange::answer::{Answering, response, tell_who_answered};
 use crate::exchange::call::Call;
-use crate::exchange::sent;
+use crate::exchange::proof::Proof;
+use crate::exchange::{hosted, sent};
 use crate::translate::{Written, estimate_tokens, read_count, write_count, write_count_request};
 use crate::types::Dialect;
 
@@ -23,6 +24,7 @@ const MAX_COUNT_BYTES: usize = 64 * 1024;
 pub async fn count(
     plan: &LocalPlan,
     call: &Call<'_>,
+    proof: &Proof<'_>,
     answering: &Answering,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let request = call.neutral()?;
@@ -36,8 +38,10 @@ pub async fn count(
         tell_what_was_dropped(&mut downstream, &written.dropped);
     }
     let tokens = match question {
-        Some(written) => ask(plan, call, written).await,
-        None => None,
+        Some(written) if !hosted::is_hosted(plan.credential().family) => {
+            ask(plan, call, proof, written).await
+        }
+        _ => None,
     };
     let tokens = tokens.unwrap_or_else(|| {
         downstream.insert(X_AMPGATE_ESTIMATED, HeaderValue::from_static("true"));
@@ -48,7 +52,12 @@ pub async fn count(
     Ok(response(StatusCode::OK, downstream).set_body(body))
 }
 
-async fn ask(plan: &LocalPlan, call: &Call<'_>, written: Written) -> Option<u64> {
+async fn ask(
+    plan: &LocalPlan,
+    call: &Call<'_>,
+    proof: &Proof<'_>,
+    written: Written,
+) -> Option<u64> {
     let model = plan.upstream_model.as_str();
     let target = match plan.dialect {
         Dialect::Anthropic => {
@@ -60,7 +69,8 @@ async fn ask(plan: &LocalPlan, call: &Call<'_>, written: Written) -> Option<u64>
         Dialect::Gemini => target(plan.credential(), plan.dialect, model, "countTokens"),
         Dialect::OpenAiChat => return None,
     };
-    let outgoing = outgoing(plan, call, target, written.body, false).ok()?;
+    let question = Question { target, body: written.body };
+    let outgoing = outgoing(plan, call, proof, question, false).ok()?;
     let sent = sent::send(call.handles, Some(&call.record), outgoing).await;
     let mut answer = BegunAnswer::from(sent.ok()?);
     if !answer.response.status.is_success() {

@@ -17,6 +17,7 @@ use crate::actors::router::{Account, ListSource, NoList, Offers};
 use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
 use crate::config::{Credential, Family};
 use crate::dialect::{ModelEntry, ModelListShape, page_query, read_models_page};
+use crate::exchange::proof::Proof;
 use crate::exchange::{local, sent};
 
 /// The longest a list may take, unless `timeouts.first-byte` is less: one that takes longer would hang
@@ -55,10 +56,15 @@ pub(super) async fn discover(
 /// How a family lists its models to a client that wants `shape`.
 pub(super) const fn listed_as(family: Family, shape: ModelListShape) -> ModelListShape {
     match (family, shape) {
-        (Family::Claude, _) => ModelListShape::Anthropic,
+        (Family::Claude | Family::Bedrock | Family::VertexClaude, _) => ModelListShape::Anthropic,
         (Family::Gemini | Family::Vertex, _) => ModelListShape::Gemini,
-        (Family::OpenAi | Family::OpenAiCompatible, ModelListShape::Codex) => ModelListShape::Codex,
-        (Family::OpenAi | Family::OpenAiCompatible, _) => ModelListShape::OpenAi,
+        (
+            Family::OpenAi | Family::OpenAiCompatible | Family::Azure | Family::Codex,
+            ModelListShape::Codex,
+        ) => ModelListShape::Codex,
+        (Family::OpenAi | Family::OpenAiCompatible | Family::Azure | Family::Codex, _) => {
+            ModelListShape::OpenAi
+        }
     }
 }
 
@@ -114,7 +120,9 @@ async fn read_pages(
             Some(version) => format!("client_version={version}"),
             None => page_query(shape, after.as_deref()),
         };
-        let outgoing = local::list(credential, &query, first_byte_timeout)
+        let proof = Proof::of(credential, &handles.tokens).await;
+        let proof = proof.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;
+        let outgoing = local::list(credential, &proof, &query, first_byte_timeout)
             .map_err(|error| no_list(error.to_string()))?;
         let sent = sent::send(handles, None, outgoing).await;
         let upstream = sent.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;

@@ -33,8 +33,8 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
     let model = lower(model);
     let model = model.as_ref();
     match family {
-        Family::Claude => model.starts_with("claude-"),
-        Family::OpenAi => {
+        Family::Claude | Family::VertexClaude => model.starts_with("claude-"),
+        Family::OpenAi | Family::Codex => {
             let is_o_series = || {
                 let mut letters = model.bytes();
                 letters.next() == Some(b'o') && matches!(letters.next(), Some(b'1'..=b'9'))
@@ -43,8 +43,8 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
                 || is_o_series()
         }
         Family::Gemini | Family::Vertex => model.starts_with("gemini-"),
-        // A compatible server may serve anything, so what it serves must be listed.
-        Family::OpenAiCompatible => false,
+        // What serves anything, or by names of its own, must list what it serves.
+        Family::OpenAiCompatible | Family::Azure | Family::Bedrock => false,
     }
 }
 

@@ -249,7 +249,7 @@ fn an_account_that_stays_keeps_its_identity_wherever_it_stands() {
         table.members().iter().map(|m| (m.credential.id.to_string(), m.id.0)).collect()
     };
     let with_key = |id: &str, key: &str| Credential {
-        key: Some(crate::types::ApiKey::parse(key).unwrap()),
+        auth: crate::config::Auth::Key(crate::types::ApiKey::parse(key).unwrap()),
         ..credential(Family::Claude, id)
     };
     let before = table(vec![with_key("claude-1", "a"), with_key("claude-2", "b")]);

@@ -9,7 +9,7 @@ use x509_cert::der::Decode as _;
 use super::super::aim::is_private_host;
 use super::super::finding::Finding;
 use crate::actors::upstream::{ProxyFault, Sight, Unconnected, Unreached};
-use crate::config::{Credential, Family};
+use crate::config::{Auth, Credential, Family};
 use crate::types::{ClientId, Origin};
 
 /// A certificate that ends within this time should have been renewed: those of thirty days are
@@ -139,9 +139,9 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
     };
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
     match status {
-        200..=299 if credential.key.is_none() => Finding::ok(format!("{id}: it answers")),
+        200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
-        401 if credential.key.is_none() => Finding::problem(
+        401 if credential.auth == Auth::Open => Finding::problem(
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
         ),

@@ -1,0 +1,89 @@
+//! Providers that host another's API in a way of their own: at other paths, with a few other members in
+//! the body, with fields of their own, or with another framing of the answer.
+//!
+//! One file for each. A call comes here in the dialect of the API, with every other change made.
+
+mod azure;
+mod bedrock;
+mod codex;
+mod vertex_claude;
+
+use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
+
+use super::proof::Proof;
+use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
+use crate::config::{Credential, Family};
+use crate::error::GatewayError;
+use crate::types::Dialect;
+
+/// A call in the API's dialect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HostedCall<'a> {
+    pub credential: &'a Credential,
+    pub dialect: Dialect,
+    /// What the provider calls the model.
+    pub model: &'a str,
+    /// The client wants its answer as a stream.
+    pub streams: bool,
+    /// Tokens are to be counted, and nothing else.
+    pub only_counts: bool,
+    /// Without a content coding.
+    pub body: &'a Bytes,
+    /// The client's; none where it speaks another dialect.
+    pub client_fields: &'a HeaderMap,
+}
+
+/// The call as its host wants it.
+#[derive(Debug)]
+pub(super) struct HostedRequest {
+    /// Path and query, whole.
+    pub target: String,
+    pub body: Bytes,
+}
+
+pub(super) const fn is_hosted(family: Family) -> bool {
+    matches!(family, Family::Azure | Family::Bedrock | Family::VertexClaude | Family::Codex)
+}
+
+/// The request that asks a host for what `call` asks. Only for what [`is_hosted`] says is one.
+pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
+    match call.credential.family {
+        Family::Azure => azure::request(call),
+        Family::Bedrock => bedrock::request(call),
+        Family::VertexClaude => vertex_claude::request(call),
+        Family::Codex => codex::request(call),
+        Family::Claude
+        | Family::OpenAi
+        | Family::Gemini
+        | Family::Vertex
+        | Family::OpenAiCompatible => Err(GatewayError::Internal),
+    }
+}
+
+/// Puts right what the general header policy could not know: `fields` have passed it.
+pub(super) fn put_fields(
+    family: Family,
+    proof: &Proof<'_>,
+    client_fields: &HeaderMap,
+    fields: &mut HeaderMap,
+) {
+    match family {
+        Family::Bedrock => bedrock::put_fields(fields),
+        Family::Codex => codex::put_fields(proof, client_fields, fields),
+        _ => {}
+    }
+}
+
+/// The answer as the API itself would have given it. `streams` says what the client has asked for.
+pub(super) async fn answer(
+    family: Family,
+    streams: bool,
+    response: UpstreamResponse,
+) -> Result<UpstreamResponse, UpstreamFailure> {
+    match family {
+        Family::Bedrock => Ok(bedrock::answer(streams, response)),
+        Family::Codex => codex::answer(streams, response).await,
+        _ => Ok(response),
+    }
+}

@@ -1,0 +1,8 @@
+//! OpenAI's models as Azure hosts them: by deployments.
+
+use super::{HostedCall, HostedRequest};
+use crate::error::GatewayError;
+
+pub(super) fn request(_call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
+    Err(GatewayError::Internal)
+}

@@ -1,0 +1,76 @@
+//! What a request shows its provider to be let in.
+
+use std::sync::Arc;
+
+use crate::actors::tokens::{Token, TokenError, TokenSecret, Tokens};
+use crate::actors::upstream::{OutgoingRequest, UpstreamFailure};
+use crate::config::{Auth, Credential, Family};
+use crate::error::GatewayError;
+use crate::headers::UpstreamCredential;
+use crate::types::ApiKey;
+
+/// What opens the provider's door for one request.
+#[derive(Clone, Debug)]
+pub enum Proof<'a> {
+    None,
+    Key(&'a ApiKey),
+    Token(Arc<Token>),
+}
+
+impl<'a> Proof<'a> {
+    /// What `credential` shows now. Waits only where a token has to be asked for.
+    pub async fn of(credential: &'a Credential, tokens: &Tokens) -> Result<Self, UpstreamFailure> {
+        match &credential.auth {
+            Auth::Open | Auth::ClientLogin => Ok(Self::None),
+            Auth::Key(key) => Ok(Self::Key(key)),
+            Auth::Token(source) => {
+                let token = tokens.token(source).await;
+                token.map(Self::Token).map_err(|error| no_token(credential, &error))
+            }
+        }
+    }
+
+    /// The token, where that is what is shown.
+    pub(super) fn token(&self) -> Option<&Arc<Token>> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::None | Self::Key(_) => None,
+        }
+    }
+
+    pub(super) fn shown_to(&self, family: Family) -> UpstreamCredential<'_> {
+        match self {
+            Self::None => UpstreamCredential::None,
+            Self::Key(key) => match family {
+                Family::Claude => UpstreamCredential::Anthropic(key),
+                Family::OpenAi
+                | Family::OpenAiCompatible
+                | Family::Azure
+                | Family::Bedrock
+                | Family::Codex => UpstreamCredential::Bearer(key),
+                Family::Gemini | Family::Vertex | Family::VertexClaude => {
+                    UpstreamCredential::Google(key)
+                }
+            },
+            Self::Token(token) => match &token.secret {
+                TokenSecret::Bearer(token) => UpstreamCredential::Bearer(token),
+                // The signature comes last, over everything else.
+                TokenSecret::Aws(_) => UpstreamCredential::None,
+            },
+        }
+    }
+
+    /// Makes a request ready that has all its fields and its body.
+    pub(super) fn complete(&self, _outgoing: &mut OutgoingRequest) -> Result<(), GatewayError> {
+        Ok(())
+    }
+}
+
+fn no_token(credential: &Credential, error: &TokenError) -> UpstreamFailure {
+    let provider = credential.provider.clone();
+    let told = match error {
+        TokenError::LoginNeeded { .. } => GatewayError::LoginNeeded { provider },
+        TokenError::Unavailable { .. } => GatewayError::NoToken { provider },
+    };
+    UpstreamFailure { error: told, cause: format!("{}: {error}", credential.id.as_str()) }
+}
