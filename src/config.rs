@@ -11,6 +11,7 @@
 mod admin;
 mod aliases;
 mod amp;
+mod auth;
 mod base_url;
 mod client_rules;
 mod clients;
@@ -48,6 +49,10 @@ use std::path::PathBuf;
 
 pub use admin::Admin;
 pub use amp::{Amp, Fallback};
+pub use auth::{
+    Auth, AwsKeys, AwsSource, Endpoint, GoogleSource, LoginAccount, OAuthClient, TokenRequestForm,
+    TokenSource,
+};
 pub use client_rules::{ClientLimits, ClientRules};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};

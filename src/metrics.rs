@@ -19,6 +19,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use prometheus::core::Collector as _;
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, Registry};
 
@@ -153,6 +154,19 @@ impl Metrics {
     #[must_use]
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.0.credentials.refreshed(|| self.0.registry.gather())
+    }
+
+    /// A few sums, without gathering the rest.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let Inner { families, operations, .. } = &*self.0;
+        let mut all = families.requests.collect();
+        all.extend(families.tokens.collect());
+        all.extend(families.cost.collect());
+        all.extend(operations.fallbacks.collect());
+        all.extend(operations.open_streams.collect());
+        all.extend(operations.open_tunnels.collect());
+        Tally::of(&all)
     }
 
     /// The last failures, the newest first.

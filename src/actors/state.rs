@@ -13,6 +13,7 @@
 //! (docs/decisions/0012-shared-state.md).
 
 mod actor;
+mod again;
 mod claims;
 mod connection;
 mod keys;
@@ -41,6 +42,7 @@ pub use news::{News, SharedBinding, SharedRest, SharedSuccess};
 pub use replicas::Replica;
 
 use self::actor::{Attach, Leave, Reconfigure, SharedStateActor, Tell};
+use self::again::TellAgain;
 use self::claims::Counter;
 use super::clock::Clock;
 use crate::metrics::Metrics;
@@ -102,6 +104,13 @@ impl SharedState {
     /// Names who is to hear what others tell.
     pub fn attach(&self, listener: Recipient<Heard>) {
         self.0.actor.do_send(Attach(listener));
+    }
+
+    /// Asks to be told once more what is known: the listener knows accounts that it did not know.
+    pub fn tell_again(&self) {
+        if self.is_on() {
+            self.0.actor.do_send(TellAgain);
+        }
     }
 
     /// Tells the others, some time soon. Costs nothing where nothing is shared.

@@ -205,8 +205,18 @@ impl Series {
         }
     }
 
+    /// The request itself comes last: whoever has seen it counted finds the rest counted, too.
     fn count(&self, ended: &EndedRequest<'_>, families: &Families, labels: &LazyLabels<'_>) {
+        self.count_details(ended, families, labels);
         self.requests.inc();
+    }
+
+    fn count_details(
+        &self,
+        ended: &EndedRequest<'_>,
+        families: &Families,
+        labels: &LazyLabels<'_>,
+    ) {
         let once = [&self.refusals, &self.credential];
         once.into_iter().flatten().for_each(IntCounter::inc);
         if let Some(usage) = &ended.usage {

@@ -119,5 +119,6 @@ mod tests {
             open_tunnels: 0,
         };
         assert_eq!(Tally::of(&metrics.gather()), expected);
+        assert_eq!(metrics.tally(), expected, "what is not gathered is not in it");
     }
 }

@@ -372,7 +372,7 @@ async fn a_provider_that_says_nothing_does_not_hang_the_list() {
     .await;
     let lively = openai(&["gpt-a"]).await;
     let gateway = TestGateway::start(&format!(
-        "{HEAD}timeouts: {{ first-byte: 50ms }}\n\
+        "{HEAD}timeouts: {{ first-byte: 500ms }}\n\
          openai-api-key:\n\
          - {{ api-key: k, base-url: '{0}' }}\n\
          - {{ api-key: k2, base-url: '{0}' }}\n\

@@ -52,7 +52,7 @@ async fn metrics_after(gateway: &TestGateway, requests: u32) -> String {
         loop {
             let metrics = gateway.metrics().await;
             if sum(&metrics, "ampgate_requests_total", &[]) >= f64::from(requests) {
-                return metrics;
+                return gateway.metrics().await; // families are gathered one after the other
             }
             tokio::task::yield_now().await;
         }

@@ -37,6 +37,10 @@ impl Accounts {
         self.names.get(&member).copied()
     }
 
+    pub fn names(&self) -> impl Iterator<Item = AccountName> {
+        self.members.keys().copied()
+    }
+
     /// Nobody, where this replica does not have the account.
     pub fn members(&self, account: AccountName) -> &[MemberId] {
         self.members.get(&account).map_or(&[], Vec::as_slice)

@@ -130,7 +130,7 @@ impl Handler<ForgetAllBut> for ProviderRouterActor {
             next.refused_long_context.retain(|id| accounts.is_here(*id));
             next.without_responses.retain(|(id, _)| accounts.is_here(*id));
         });
-        self.sharing.accounts = accounts;
+        self.sharing.take_accounts(accounts);
     }
 }
 

@@ -35,6 +35,16 @@ impl Sharing {
         Some((state, self.accounts.name(member)?))
     }
 
+    /// Goes by another configuration. What others know of an account that is new here was told while
+    /// nobody here listened.
+    pub fn take_accounts(&mut self, accounts: Accounts) {
+        let has_new = accounts.names().any(|name| self.accounts.members(name).is_empty());
+        self.accounts = accounts;
+        if let Some(state) = self.state.as_ref().filter(|_| has_new) {
+            state.tell_again();
+        }
+    }
+
     pub fn tell_reset(&self, member: MemberId) {
         if let Some((state, account)) = self.told_of(member) {
             state.tell(News::Reset(account));

@@ -23,7 +23,7 @@ use super::scripts;
 use super::{Heard, Published};
 use crate::actors::clock::Clock;
 use crate::limits::Counts;
-use crate::metrics::{Metrics, Tally};
+use crate::metrics::Metrics;
 use crate::types::ClientId;
 
 /// How often the server is asked whether it is there, told that we are, and connected to if need be.
@@ -57,10 +57,10 @@ pub(super) struct Count(pub ClientId, pub Counts);
 #[rtype(result = "()")]
 pub(super) struct Leave;
 
-/// A request has asked in vain.
+/// A request has asked in vain, over the link of this number.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Suspect(pub StateError);
+pub(super) struct Suspect(pub u64, pub StateError);
 
 /// What came over the connection that listens, numbered by the link it belongs to.
 enum Arrived {
@@ -69,16 +69,16 @@ enum Arrived {
 }
 
 pub(super) struct SharedStateActor {
-    plan: Option<(StatePlan, Keys)>,
+    pub(super) plan: Option<(StatePlan, Keys)>,
     published: Arc<Published>,
     metrics: Metrics,
     clock: Clock,
     me: ReplicaId,
-    listener: Option<Recipient<Heard>>,
-    link: Option<Link>,
+    pub(super) listener: Option<Recipient<Heard>>,
+    pub(super) link: Option<Link>,
     listening: Option<SpawnHandle>,
     /// Grows with every link and every loss, so that late answers of an old one are known.
-    number: u64,
+    pub(super) number: u64,
     is_connecting: bool,
     is_telling: bool,
     is_beating: bool,
@@ -122,8 +122,8 @@ impl SharedStateActor {
     }
 
     fn beat_of(&self, plan: &StatePlan) -> Beat {
-        let tally = Tally::of(&self.metrics.gather());
-        Beat { id: self.me.to_string(), letter: letter(&plan.settings.replica, &tally) }
+        let letter = letter(&plan.settings.replica, &self.metrics.tally());
+        Beat { id: self.me.to_string(), letter }
     }
 
     fn connect(&mut self, ctx: &mut Context<Self>) {
@@ -173,6 +173,7 @@ impl SharedStateActor {
                 keys: keys.clone(),
                 me: self.me.to_string(),
                 deadline: plan.settings.timeout,
+                link: self.number,
             })));
         }
         self.metrics.state_is_up(true);
@@ -185,7 +186,7 @@ impl SharedStateActor {
     }
 
     /// Notes a failure that costs the link, if there is one.
-    fn failed(&mut self, operation: &'static str, error: &StateError) {
+    pub(super) fn failed(&mut self, operation: &'static str, error: &StateError) {
         self.drop_link();
         self.note_down(operation, error);
     }
@@ -252,6 +253,8 @@ impl SharedStateActor {
                     tracing::debug!(%error, "news were not taken");
                     actor.metrics.state_failed("tell");
                 }
+                // Nothing is shared any more.
+                Err(_) if actor.plan.is_none() => {}
                 Err(error) => {
                     actor.outbox.put_back(batch);
                     for (client, counts) in counted {
@@ -428,7 +431,10 @@ impl Handler<Suspect> for SharedStateActor {
     type Result = ();
 
     /// The link may be well for all that: it is asked at once.
-    fn handle(&mut self, Suspect(error): Suspect, ctx: &mut Self::Context) {
+    fn handle(&mut self, Suspect(link, error): Suspect, ctx: &mut Self::Context) {
+        if link != self.number {
+            return; // of a link that is gone already
+        }
         if error.is_about_the_command() {
             tracing::debug!(%error, "a claim was not taken");
             self.metrics.state_failed("claim");

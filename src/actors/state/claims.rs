@@ -19,6 +19,8 @@ pub struct Counter {
     pub keys: Keys,
     pub me: String,
     pub deadline: Duration,
+    /// The number of the link it asks through.
+    pub link: u64,
 }
 
 /// The verdict over all replicas.
@@ -69,9 +71,10 @@ impl SharedState {
             Ok(claimed) => Some(claimed),
             Err(error) => {
                 if !error.is_about_the_command() {
-                    self.0.published.counter.store(None);
+                    // Unless another link is there already: this one's failure says nothing of it.
+                    self.0.published.counter.compare_and_swap(&Some(counter.clone()), None);
                 }
-                self.0.actor.do_send(Suspect(error));
+                self.0.actor.do_send(Suspect(counter.link, error));
                 None
             }
         }

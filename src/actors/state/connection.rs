@@ -133,8 +133,7 @@ async fn open_for_ever(plan: &StatePlan, keys: &Keys, beat: &Beat) -> Result<Ope
     for script in scripts::all() {
         within(PATIENCE, script.load_async(&mut commands)).await?;
     }
-    let mut kept = read_kept(&mut commands, keys.rests()).await?;
-    kept.append(&mut read_kept(&mut commands, keys.bindings()).await?);
+    let kept = read_all_kept(&mut commands, keys).await?;
     // Last, and a write: a server that takes none is no use.
     let replicas = beat.send(&mut commands, keys).await?;
     Ok(Opened { link: Link { commands, listener, _driver: driver }, messages, kept, replicas })
@@ -173,6 +172,16 @@ fn login(server: &RedisServer) -> RedisConnectionInfo {
         login = login.set_password(password.expose());
     }
     login
+}
+
+/// Reads rests, and conversations from the one that stays longest.
+pub async fn read_all_kept(
+    commands: &mut MultiplexedConnection,
+    keys: &Keys,
+) -> Result<Vec<News>, StateError> {
+    let mut kept = read_kept(commands, keys.rests()).await?;
+    kept.append(&mut read_kept(commands, keys.bindings()).await?);
+    Ok(kept)
 }
 
 /// Reads everything that is kept under two keys, page by page.

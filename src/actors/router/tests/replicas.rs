@@ -77,6 +77,25 @@ async fn a_rest_that_one_replica_has_found_is_obeyed_by_the_other() {
     assert_eq!(third.story.rests("claude-x"), None, "another account");
 }
 
+/// Fault of the first version: an account that a reload brought was asked although it rested, until this
+/// replica connected anew.
+#[actix_web::test]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
+async fn an_account_that_a_reload_brings_rests_as_the_others_know() {
+    let redis = TestRedis::start().await;
+    let one = Replica::at(&redis, vec![claude("a")]).await;
+    one.fail("claude-x", limited(Some(3600))).await;
+    let Replica { story, state } = Replica::at(&redis, vec![claude("b")]).await;
+
+    let both = settings(vec![claude("a"), Credential { priority: -1, ..claude("b") }]);
+    let other = Replica { story: story.reconfigured(both).await, state };
+
+    eventually("the new account rests", async || {
+        other.story.plan("claude-x", None).credential().id.as_str() == "b"
+    })
+    .await;
+}
+
 #[actix_web::test]
 #[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
 async fn a_rest_ends_for_all_when_one_replica_is_answered() {
