@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::amp::{Amp, FALLBACKS};
+use super::auth::{Auth, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::prices::{PriceEntry, print_dollars};
@@ -40,6 +41,7 @@ impl Settings {
             ("gemini-api-key", Family::Gemini),
             ("vertex-api-key", Family::Vertex),
             ("openai-compatibility", Family::OpenAiCompatible),
+            ("chatgpt", Family::Codex),
         ] {
             let of_family: Vec<_> =
                 self.credentials.iter().filter(|credential| credential.family == family).collect();
@@ -180,6 +182,10 @@ fn print_credential(page: &mut Page, credential: &Credential) {
             page.text("api-key", &key);
             page.text("proxy-url", &proxy_url);
         });
+    } else if let Auth::Token(TokenSource::Codex(file)) = &credential.auth {
+        page.text("codex-auth-file", &file.display().to_string());
+        page.text("base-url", &base_url);
+        page.text("proxy-url", &proxy_url);
     } else {
         page.text("api-key", &key);
         page.text("base-url", &base_url);
