@@ -44,7 +44,10 @@ impl Reader<'_> {
         let proxy_path = format!("{path}.proxy-url");
         let proxy_url = self.proxy_url(&proxy_path, &raw.proxy_url);
         credential.proxy_url = self.egress(&proxy_path, proxy_url.as_ref(), &credential.origin);
-        credential.auth = Auth::Token(TokenSource::Codex(file?));
+        let file = file?;
+        // Another login is another account: taken at once, like any other secret in a file.
+        self.depends_on(&file);
+        credential.auth = Auth::Token(TokenSource::Codex(file));
         self.tell_terms(path);
         Some(credential)
     }
