@@ -14,6 +14,7 @@ mod aliases;
 mod amp;
 mod auth;
 mod base_url;
+mod chatgpt;
 mod client_rules;
 mod clients;
 mod compatible;

@@ -45,5 +45,5 @@ pub use usage::{
 };
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
-    refuses_long_context,
+    refuses_long_context, status_of_failure,
 };

@@ -15,6 +15,7 @@
 //! which key opens the upstream, by the secrets actor and the provider router.
 
 mod beta;
+mod codex;
 mod credential;
 mod query;
 mod request;
@@ -26,6 +27,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use beta::{asks_for_long_context, strip_long_context};
+pub use codex::{ORIGINATOR, is_codex};
 pub use credential::presented_keys;
 pub use query::without_credentials;
 pub use request::{ForUpstream, UpstreamCredential};

@@ -17,7 +17,7 @@ use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::exchange::{self, Opening};
 use crate::guard::{Admitted, is_browser_page, sign_in_location};
-use crate::headers::is_handshake;
+use crate::headers::{is_codex, is_handshake};
 use crate::telemetry::RequestRecord;
 use crate::tunnel;
 use crate::types::ClientId;
@@ -110,7 +110,7 @@ async fn responses_socket(
     door: ModelDoor,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let Admitted { handles, client, .. } = admitted;
-    let service = match handles.router.socket_service() {
+    let service = match handles.router.socket_service(is_codex(request.headers())) {
         // Nobody sees the calls in a tunnel, so a client that is kept to rules gets none.
         SocketService::Provider if handles.limits.rules_of(client.as_ref()).is_some() => {
             SocketService::Gateway

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ampgate::config::{
     Auth, ClientLimits, ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides,
-    Sources, Strategy, WarningKind, load,
+    Sources, Strategy, TokenSource, WarningKind, load,
 };
 use ampgate::types::Usd;
 
@@ -178,6 +178,9 @@ fn one_wrong_value_gives_one_message() {
         ("api-keys: [{key: k, routes: []}]", "api-keys[0].routes allows nothing; leave it out to allow every route"),
         ("api-keys: [{key: k, routes: [local, amps]}]", "api-keys[0].routes[1] is `amps`; it must be one of local, mapped, amp, relay"),
         ("cors: 5", "cors must be a map with keys, not a number"),
+        ("chatgpt: [{}]", "chatgpt[0].codex-auth-file is not given, and neither CODEX_HOME nor HOME says where Codex keeps it"),
+        ("chatgpt: [/a.json]", "chatgpt[0] must be a map; `{}` takes the login that Codex has made here"),
+        ("chatgpt: [{codex-auth-file: /a, headers: {originator: codex_cli_rs}}]", "chatgpt[0].headers.originator cannot be set: ampgate says itself who asks; take it out"),
         ("port: 99999", "port must be a whole number from 0 to 65535"),
         ("host: 127.0.0.1:8317", "host is no host name or address; the port has a key of its own"),
         ("host: 5", "host is a number; put it in quotes"),
@@ -533,6 +536,49 @@ fn a_compatible_server_may_ask_for_no_key() {
     assert_eq!(settings.credentials[0].auth, Auth::Open);
     assert_eq!(settings.credentials[0].base_path, "/v1");
     assert_eq!(settings.credentials[0].headers.len(), 1);
+}
+
+#[test]
+fn a_chatgpt_plan_is_opened_with_the_login_that_codex_keeps() {
+    let home = [("HOME", "/home/me")];
+    let codex_home = [("HOME", "/home/me"), ("CODEX_HOME", "/srv/codex")];
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases: [(&str, &[(&str, &str)], &str, &str); 5] = [
+        ("{}",                               &home,       "/home/me/.codex/auth.json", "where Codex keeps it"),
+        ("{}",                               &codex_home, "/srv/codex/auth.json",      "where Codex is told to keep it"),
+        ("{ codex-auth-file: '' }",          &home,       "/home/me/.codex/auth.json", "empty is not written"),
+        ("{ codex-auth-file: ~/b.json }",    &codex_home, "/home/me/b.json",           "another file"),
+        ("{ codex-auth-file: /etc/c.json }", &[],         "/etc/c.json",               "nobody has a home"),
+    ];
+    for (entry, environment, file, why) in cases {
+        let loaded = load_text(&format!("chatgpt: [{entry}]"), environment).unwrap();
+        let credential = &loaded.settings.credentials[0];
+        assert_eq!(credential.auth, Auth::Token(TokenSource::Codex(file.into())), "{why}");
+        assert_eq!(credential.family, Family::Codex);
+        assert_eq!(
+            (credential.id.as_str(), credential.provider.as_str()),
+            ("chatgpt-1", "chatgpt")
+        );
+        let address = format!("{}{}", credential.origin, credential.base_path);
+        assert_eq!(address, "https://chatgpt.com/backend-api/codex", "no version is added");
+        assert!(loaded.settings.to_yaml().contains(&format!("codex-auth-file: \"{file}\"")));
+    }
+}
+
+#[test]
+fn the_terms_of_chatgpt_plans_are_told_once_and_only_to_who_has_one() {
+    let terms = |text: &str| {
+        let loaded = load_text(text, &[("HOME", "/home/me")]).unwrap();
+        let terms = loaded.warnings.into_iter().filter(|said| said.kind == WarningKind::Terms);
+        terms.map(|said| (said.path, said.what)).collect::<Vec<_>>()
+    };
+    let told = terms("chatgpt: [{}, { codex-auth-file: /b.json }]");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "chatgpt[0]");
+    for what in ["experimental", "API keys", "https://openai.com/policies/", "pool"] {
+        assert!(told[0].1.contains(what), "{what}: {}", told[0].1);
+    }
+    assert_eq!(terms("openai-api-key: [{ api-key: k }]"), []);
 }
 
 #[test]

@@ -15,7 +15,9 @@ use super::house::Plans;
 use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
-use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load, named_file};
+use crate::config::{
+    Client, ConfigError, Family, Loaded, Log, Settings, Sources, WarningKind, load, named_file,
+};
 use crate::types::ApiKey;
 
 /// The variable in which Amp's own client looks for its key, too.
@@ -163,8 +165,11 @@ async fn reload_once(
         .map_err(|error| vec![error.to_string()])?;
     // Nothing can fail from here on.
     apply_log(&plans.settings.log);
+    let told_terms = before.settings.credentials.iter().any(|one| one.family == Family::Codex);
     for warning in &warnings {
-        tracing::warn!("{warning}");
+        if warning.kind != WarningKind::Terms || !told_terms {
+            tracing::warn!("{warning}");
+        }
     }
     warn_of_listener(started_with, &plans.settings);
     if before.settings.admin.key.is_some() && started_with.admin.is_enabled {

@@ -51,7 +51,7 @@ pub struct Credential {
     /// Provider and position, as `claude-1`: unique, and safe for logs.
     pub id: CredentialId,
     pub family: Family,
-    /// `claude`, `openai`, `gemini`, `vertex`, or the name of the compatible provider.
+    /// `claude`, `openai`, `gemini`, `vertex`, `chatgpt`, or the name of the compatible provider.
     pub provider: ProviderName,
     /// Whose API it is, as OpenTelemetry's conventions call it: `anthropic`, `gcp.gemini` and so on.
     pub gen_ai_provider: ProviderName,
@@ -137,6 +137,11 @@ pub fn read(
     let list = std::mem::take(&mut raw.openai_compatibility);
     for (index, entry) in reader.items(name, list).into_iter().enumerate() {
         all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
+    }
+    for (index, entry) in
+        reader.items("chatgpt", std::mem::take(&mut raw.chatgpt)).into_iter().enumerate()
+    {
+        all.extend(reader.chatgpt(&format!("chatgpt[{index}]"), entry));
     }
     all.extend(oauth.iter().flat_map(OAuthEntry::credentials));
     number(&mut all);

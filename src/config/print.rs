@@ -44,6 +44,7 @@ impl Settings {
             ("gemini-api-key", Family::Gemini),
             ("vertex-api-key", Family::Vertex),
             ("openai-compatibility", Family::OpenAiCompatible),
+            ("chatgpt", Family::Codex),
         ] {
             let of_family: Vec<_> = self
                 .credentials
@@ -195,6 +196,10 @@ fn print_credential(page: &mut Page, credential: &Credential) {
             page.text("api-key", &key);
             page.text("proxy-url", &proxy_url);
         });
+    } else if let Auth::Token(TokenSource::Codex(file)) = &credential.auth {
+        page.text("codex-auth-file", &file.display().to_string());
+        page.text("base-url", &base_url);
+        page.text("proxy-url", &proxy_url);
     } else {
         page.text("api-key", &key);
         page.text("base-url", &base_url);

@@ -29,6 +29,7 @@ pub struct RawSettings {
     pub openai_compatibility: List<Section<RawCompatible>>,
     pub auth_dir: Scalar,
     pub oauth: List<Section<RawOAuth>>,
+    pub chatgpt: List<Section<RawChatGpt>>,
     pub routing: Section<RawRouting>,
     pub request_retry: Scalar,
     pub max_retry_interval: Scalar,
@@ -116,6 +117,21 @@ pub struct RawCredential {
     pub priority: Scalar,
     pub disable_cooling: Scalar,
     pub long_context: Scalar,
+    pub proxy_url: Scalar,
+}
+
+/// One `ChatGPT` plan.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawChatGpt {
+    pub codex_auth_file: Scalar,
+    pub base_url: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
     pub proxy_url: Scalar,
 }
 

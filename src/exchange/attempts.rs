@@ -19,10 +19,11 @@ use super::proof::Proof;
 use super::{hosted, local, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
-use crate::config::{Auth, Family};
+use crate::config::Family;
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
+use crate::translate::Dropped;
 use crate::types::{Dialect, ProviderName, Route};
 
 /// The pause before another round when no credential rests, so that nothing says how long to wait.
@@ -149,11 +150,14 @@ impl Rounds {
         Self { left: settings.request_retry, begun: 0, max_pause, probe_budget: max_pause }
     }
 
-    /// A provider that has let us wait for its first byte gets no second round: each may last for
-    /// minutes, and each may be paid for.
+    /// A provider that has let us wait for its first byte, or for the next one, gets no second round:
+    /// each may last for minutes, and each may be paid for.
     fn note(&mut self, failure: &Failure) {
         if let Failure::Error(UpstreamFailure { error, .. }) = failure
-            && matches!(error, GatewayError::FirstByteTimeout { .. })
+            && matches!(
+                error,
+                GatewayError::FirstByteTimeout { .. } | GatewayError::IdleTimeout { .. }
+            )
         {
             self.left = 0;
         }
@@ -199,8 +203,11 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
+    let mut dropped = Dropped::default();
     let (outgoing, translation) = if plan.dialect == call.dialect {
-        (local::call(&plan, call, &proof)?, None)
+        let outgoing;
+        (outgoing, dropped) = local::call(&plan, call, &proof)?;
+        (outgoing, None)
     } else if call.only_counts() {
         let answering = answering(call, &plan);
         return foreign::count(&plan, call, &proof, &answering).await.map(Outcome::Answered);
@@ -211,25 +218,25 @@ async fn attempt(
     let sent_at = router.now();
     let sent = match sent::send(handles, Some(record), outgoing).await {
         Ok(response) if hosted::is_hosted(family) => {
-            hosted::answer(family, call.streams(), response).await
+            hosted::answer(credential, call.streams(), response).await
         }
         sent => sent,
     };
-    let response = match sent {
+    let mut response = match sent {
         Ok(response) => response,
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    if response.status == StatusCode::UNAUTHORIZED && !plan.has_new_token {
-        if let (Auth::Token(source), Some(refused)) = (&credential.auth, proof.token())
-            && handles.tokens.renewed(source, refused).await.is_ok()
-        {
-            plan.has_new_token = true;
-            return Ok(Outcome::AskAgain(Box::new(plan)));
-        }
+    if response.status == StatusCode::UNAUTHORIZED
+        && !plan.has_new_token
+        && proof.is_renewed(credential, &handles.tokens).await
+    {
+        plan.has_new_token = true;
+        return Ok(Outcome::AskAgain(Box::new(plan)));
     }
+    foreign::tell_what_was_dropped(&mut response.fields, &dropped);
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
@@ -353,9 +360,12 @@ pub(super) fn fault_of(error: &GatewayError) -> Fault {
         E::UpstreamUnreachable { .. } | E::ProxyFailed { .. } | E::ConnectTimeout { .. } => {
             Fault::Provider(Trouble::unreachable())
         }
-        E::UpstreamReset { .. } | E::FirstByteTimeout { .. } | E::UpstreamGarbled { .. } => {
-            Fault::Provider(Trouble::silent())
-        }
+        // The last two of an answer that was gathered: none of it has gone to the client.
+        E::UpstreamReset { .. }
+        | E::FirstByteTimeout { .. }
+        | E::UpstreamGarbled { .. }
+        | E::UpstreamBroke { .. }
+        | E::IdleTimeout { .. } => Fault::Provider(Trouble::silent()),
         E::UpstreamBusy { .. } | E::LoginNeeded { .. } | E::NoToken { .. } => Fault::OurOwn,
         _ => Fault::Client,
     }

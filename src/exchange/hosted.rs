@@ -15,6 +15,7 @@ use super::proof::Proof;
 use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
 use crate::config::{Credential, Family};
 use crate::error::GatewayError;
+use crate::translate::Dropped;
 use crate::types::Dialect;
 
 /// A call in the API's dialect.
@@ -46,19 +47,21 @@ pub(super) const fn is_hosted(family: Family) -> bool {
     matches!(family, Family::Azure | Family::Bedrock | Family::VertexClaude | Family::Codex)
 }
 
-/// The request that asks a host for what `call` asks. Only for what [`is_hosted`] says is one.
-pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
-    match call.credential.family {
+/// The request that asks a host for what `call` asks, and what had to be left out of it. Only for what
+/// [`is_hosted`] says is one.
+pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped), GatewayError> {
+    let request = match call.credential.family {
         Family::Azure => azure::request(call),
         Family::Bedrock => bedrock::request(call),
         Family::VertexClaude => vertex_claude::request(call),
-        Family::Codex => codex::request(call),
+        Family::Codex => return codex::request(call),
         Family::Claude
         | Family::OpenAi
         | Family::Gemini
         | Family::Vertex
         | Family::OpenAiCompatible => Err(GatewayError::Internal),
-    }
+    };
+    request.map(|request| (request, Dropped::default()))
 }
 
 /// Puts right what the general header policy could not know: `fields` have passed it.
@@ -77,13 +80,13 @@ pub(super) fn put_fields(
 
 /// The answer as the API itself would have given it. `streams` says what the client has asked for.
 pub(super) async fn answer(
-    family: Family,
+    credential: &Credential,
     streams: bool,
     response: UpstreamResponse,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
-    match family {
+    match credential.family {
         Family::Bedrock => Ok(bedrock::answer(streams, response)),
-        Family::Codex => codex::answer(streams, response).await,
+        Family::Codex => codex::answer(&credential.provider, streams, response).await,
         _ => Ok(response),
     }
 }

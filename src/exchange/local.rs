@@ -21,18 +21,21 @@ use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
 use crate::headers::{ForUpstream, USER_AGENT, without_credentials};
+use crate::translate::Dropped;
 use crate::types::Thinking;
 
-/// The call, with the provider's credential, path and name for the model. What need not change in
-/// the body is the client's, byte for byte.
+/// The call, with the provider's credential, path and name for the model, and what its host would not
+/// have taken. What need not change in the body is the client's, byte for byte.
 pub(super) fn call(
     plan: &LocalPlan,
     call: &Call<'_>,
     proof: &Proof<'_>,
-) -> Result<OutgoingRequest, GatewayError> {
+) -> Result<(OutgoingRequest, Dropped), GatewayError> {
     let credential = plan.credential();
+    let mut dropped = Dropped::default();
     let (target, body, body_was_decoded) = if hosted::is_hosted(credential.family) {
-        let hosted = hosted::request(&HostedCall {
+        let hosted;
+        (hosted, dropped) = hosted::request(&HostedCall {
             credential,
             dialect: plan.dialect,
             model: plan.upstream_model.as_str(),
@@ -46,7 +49,7 @@ pub(super) fn call(
         let (body, body_was_decoded) = body_of_call(plan, call)?;
         (Target::BesidesQuery(path_of_call(plan, call)), body, body_was_decoded)
     };
-    Outgoing {
+    let outgoing = Outgoing {
         credential,
         proof,
         target,
@@ -59,7 +62,8 @@ pub(super) fn call(
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
     }
-    .for_request(&call.request)
+    .for_request(&call.request)?;
+    Ok((outgoing, dropped))
 }
 
 /// A WebSocket handshake to the provider.

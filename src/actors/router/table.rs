@@ -213,21 +213,23 @@ impl RouteTable {
     }
 
     /// A handshake names no model, and any credential may be asked for by a later message. So a
-    /// provider's own WebSocket can serve a client only where no other provider could be meant.
-    pub(super) fn socket_service(&self) -> SocketService {
+    /// provider's own WebSocket can serve a client only where no other provider could be meant. That of
+    /// `ChatGPT` plans takes what Codex says and nothing else, and nobody puts right what is said in a
+    /// tunnel: so only for Codex (`by_codex`).
+    pub(super) fn socket_service(&self, by_codex: bool) -> SocketService {
         if self.members.is_empty() {
             return SocketService::Nobody;
         }
-        let is_openai = |member: &Arc<Member>| member.credential.family == Family::OpenAi;
-        if self.members.iter().all(is_openai) {
+        let all_are = |family| self.members.iter().all(|one| one.credential.family == family);
+        if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {
             SocketService::Provider
         } else {
             SocketService::Gateway
         }
     }
 
-    /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it; compatible
-    /// servers are not asked. A handshake names no model, so it cannot name a prefix either.
+    /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it, with keys and
+    /// with plans; compatible servers are not asked. A handshake names no model, so it cannot name a prefix either.
     pub(super) fn socket_members(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
         let is_open = |credential: &Credential| {
             credential.family != Family::OpenAiCompatible

@@ -75,6 +75,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("api-key-file",                     Text),
     ("api-key-env",                      Text),
     ("base-url",                         Text),
+    ("codex-auth-file",                  Text),
     ("alias",                            Text),
     ("excluded-models",                  Text),
     ("prefix",                           Text),
