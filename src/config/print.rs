@@ -1,5 +1,7 @@
 //! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
 
+mod hosted;
+
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use super::amp::{Amp, FALLBACKS};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
+use super::hosting::Hosting;
+use super::models::Model;
 use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
@@ -41,10 +45,14 @@ impl Settings {
             ("vertex-api-key", Family::Vertex),
             ("openai-compatibility", Family::OpenAiCompatible),
         ] {
-            let of_family: Vec<_> =
-                self.credentials.iter().filter(|credential| credential.family == family).collect();
+            let of_family: Vec<_> = self
+                .credentials
+                .iter()
+                .filter(|one| one.family == family && one.hosting == Hosting::Plain)
+                .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
+        hosted::print(&mut page, &self.credentials);
         page.section("routing", |page| {
             page.value("strategy", word(&STRATEGIES, self.routing.strategy));
             page.value("session-affinity", self.routing.session_affinity);
@@ -165,12 +173,21 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
+fn proxy_of(credential: &Credential) -> String {
+    credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
+}
+
+const fn long_context(long_context: LongContext) -> &'static str {
+    match long_context {
+        LongContext::Strip => "false",
+        LongContext::Keep => "true",
+        LongContext::Auto => "auto",
+    }
+}
+
 fn print_credential(page: &mut Page, credential: &Credential) {
     let base_url = format!("{}{}", credential.origin, credential.base_path);
-    let proxy_url = match &credential.proxy_url {
-        Some(proxy) => proxy.to_string(),
-        None => "direct".to_owned(),
-    };
+    let proxy_url = proxy_of(credential);
     let key = optional(credential.auth.key());
     if credential.family == Family::OpenAiCompatible {
         page.text("name", credential.provider.as_str());
@@ -184,17 +201,21 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.text("api-key", &key);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
-        let long_context = match credential.long_context {
-            LongContext::Strip => "false",
-            LongContext::Keep => "true",
-            LongContext::Auto => "auto",
-        };
-        page.value("long-context", long_context);
+        page.value("long-context", long_context(credential.long_context));
     }
-    page.list("models", &credential.models, |page, model| {
+    print_models(page, &credential.models);
+    print_rest(page, credential);
+}
+
+fn print_models(page: &mut Page, models: &[Model]) {
+    page.list("models", models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());
     });
+}
+
+/// What every list of credentials has.
+fn print_rest(page: &mut Page, credential: &Credential) {
     page.texts("excluded-models", &credential.excluded_models);
     print_headers(page, &credential.headers);
     page.text("prefix", credential.prefix.as_deref().unwrap_or_default());

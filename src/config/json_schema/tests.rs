@@ -160,6 +160,7 @@ fn needed(list: &str) -> Value {
     match list {
         "model-mappings" => json!({ "from": "a", "to": "b" }),
         "openai-compatibility" => json!({ "name": "a", "base-url": "https://a.test" }),
+        "azure-openai" => json!({ "base-url": "https://a.test" }),
         _ => json!({}),
     }
 }
