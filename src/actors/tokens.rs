@@ -1,6 +1,7 @@
 //! Tokens that expire: asked for ahead of time, by one at a time, and never lost.
 
 mod fetch;
+mod google;
 pub mod http;
 pub mod store;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use fetch::{Fetch, FetchError, Fetched};
+pub use google::GoogleFetch;
 
 use super::clock::WallClock;
 use super::state::SharedState;
