@@ -5,6 +5,7 @@
 //! | `thinking` | says in the dialect's own words how hard the model should think          |
 //! | `amp`      | gives Amp's clients what they need of answers that are not Amp's         |
 //! | `usage`    | asks what a stream costs, and hides the answer from who has not asked    |
+//! | `vertex_claude` | says to Vertex AI what Anthropic is told elsewhere in the request   |
 //!
 //! Here what [`crate::dialect`] knows meets what [`crate::body`] can do. Pure: bytes in, bytes out, and
 //! every byte that need not change stays.
@@ -13,11 +14,13 @@ pub mod amp;
 mod events;
 mod thinking;
 mod usage;
+mod vertex_claude;
 
 use bytes::{Bytes, BytesMut};
 
 pub use thinking::{set_thinking, takes_thinking};
 pub use usage::{UsageHider, ask_for_usage};
+pub use vertex_claude::{vertex_claude_body, vertex_claude_name};
 
 use self::amp::AmpAnswer;
 

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
-pub(super) use answer::from_upstream;
+pub(super) use answer::{error_for, from_upstream};
 pub(super) use count::count;
 
 use super::asked::NamedIn;
@@ -104,13 +104,23 @@ fn question(
     if !hosted::is_hosted(credential.family) {
         return Ok(Question { target: target(credential, plan.dialect, model, method), body });
     }
+    hosted_question(plan, &body, streams, false)
+}
+
+fn hosted_question(
+    plan: &LocalPlan,
+    body: &Bytes,
+    streams: bool,
+    only_counts: bool,
+) -> Result<Question, GatewayError> {
     let HostedRequest { target, body } = hosted::request(&HostedCall {
-        credential,
+        credential: plan.credential(),
         dialect: plan.dialect,
-        model,
+        model: plan.upstream_model.as_str(),
         streams,
-        only_counts: false,
-        body: &body,
+        only_counts,
+        completes_text: false,
+        body,
         client_fields: &HeaderMap::new(),
     })?;
     Ok(Question { target, body })
