@@ -5,7 +5,7 @@
 //! | hop-by-hop, `Connection`-nominated (RFC 9110, 7.6.1) | dropped           | dropped       |
 //! | `Expect`, `TE`, framing                          | dropped, made anew    | made anew     |
 //! | claims about the client's address, `Via`         | dropped               | kept          |
-//! | client credentials (three fields, two parameters) | dropped, replaced    | never seen    |
+//! | client credentials (three fields, two parameters), Azure's `api-key` | dropped, replaced | never seen |
 //! | `Host`                                           | the upstream's        |               |
 //! | `Anthropic-Beta`                                 | to Amp unchanged; to a provider without `context-1m` | |
 //! | `Access-Control-*` on management routes          |                       | dropped       |

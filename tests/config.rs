@@ -217,6 +217,18 @@ fn one_wrong_value_gives_one_message() {
         ("openai-compatibility: [{ name: a b, base-url: 'https://h' }]", "openai-compatibility[0].name may have letters, digits, `-`, `_` and `.` only"),
         ("openai-compatibility: [{ name: amp, base-url: 'https://h' }]", "openai-compatibility[0].name is `amp`, which means the Amp server; take another name"),
         ("openai-compatibility: [{ name: a }]", "openai-compatibility[0].base-url is empty"),
+        ("vertex-ai: [p]", "vertex-ai[0] must be a map with `project`, `location` and the like"),
+        ("vertex-ai: [{ location: eu }]", "vertex-ai[0].project is empty; name the Google Cloud project, here or in GOOGLE_CLOUD_PROJECT"),
+        ("vertex-ai: [{ project: a/b }]", "vertex-ai[0].project may have letters, digits, `-`, `_`, `.` and `:` only"),
+        ("vertex-ai: [{ project: p, service-account-file: /no/such.json }]", "vertex-ai[0].service-account-file names `/no/such.json`, which cannot be read: No such file or directory (os error 2)"),
+        ("vertex-ai: [{ project: p, service-account-file: hush }]", "vertex-ai[0].service-account-file names a file, which cannot be read: No such file or directory (os error 2)"),
+        ("vertex-ai: [{ project: p, headers: { authorization: hush } }]", "vertex-ai[0].headers.authorization cannot be set: the key of the credential goes there"),
+        ("azure-openai: [hush]", "azure-openai[0] must be a map with `api-key`, `base-url` and `models`"),
+        ("azure-openai: [{ base-url: 'https://h', models: [{ name: d }] }]", "azure-openai[0].api-key is empty; give a key of the resource, or `api-key-file` or `api-key-env`"),
+        ("azure-openai: [{ api-key: k, models: [{ name: d }] }]", "azure-openai[0].base-url is empty"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h' }]", "azure-openai[0].models is empty; list the deployments: `name` is the deployment's, `alias` the model's"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h', models: [{ name: d }], api-version: v1 }]", "azure-openai[0].api-version must be a date such as 2025-04-01-preview; leave it out for the v1 API"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h', models: [{ name: d }], headers: { api-key: hush } }]", "azure-openai[0].headers.api-key cannot be set: the key of the credential goes there"),
     ];
     for (text, expected) in cases {
         let error = load_text(text, &[]).map(|loaded| warnings(&loaded)).unwrap_err();
@@ -620,6 +632,112 @@ fn what_is_printed_loads_again_with_the_same_meaning() {
     let again = load_text(&filled, &[]).unwrap().settings.to_yaml();
 
     assert_eq!(again.replace("socks5h://", "socks5h://*****@"), first);
+}
+
+const SERVICE_ACCOUNT: &str = "tests/fixtures/google/service_account.json";
+
+/// Everything that tells two credentials apart.
+fn hosted(loaded: &Loaded) -> Vec<String> {
+    let credentials = loaded.settings.credentials.iter();
+    credentials
+        .map(|c| {
+            let models: Vec<_> = c.models.iter().map(|model| model.name.as_str()).collect();
+            let auth = match &c.auth {
+                Auth::Token(source) => source.to_string(),
+                other => format!("{other:?}"),
+            };
+            format!("{} {:?} {} {} {auth} {models:?}", c.id.as_str(), c.family, c.origin, c.hosting)
+        })
+        .collect()
+}
+
+#[test]
+fn an_entry_of_vertex_ai_is_for_gemini_and_for_claude() {
+    let google = format!("google {SERVICE_ACCOUNT}");
+    let place = "projects/p-1/locations";
+    let all = "https://aiplatform.googleapis.com";
+    let eu = "https://aiplatform.eu.rep.googleapis.com";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("",                                                            vec![
+            format!("vertex-1 Vertex {all} {place}/global {google} []"),
+            format!("vertex-2 VertexClaude {all} {place}/global {google} []"),
+        ]),
+        (", location: eu, models: [{ name: claude-opus-4-6 }]",         vec![
+            format!("vertex-1 VertexClaude {eu} {place}/eu {google} [\"claude-opus-4-6\"]"),
+        ]),
+        (", location: eu, models: [{ name: gemini-3-pro, alias: claude-x }]", vec![
+            format!("vertex-1 Vertex {eu} {place}/eu {google} [\"gemini-3-pro\"]"),
+        ]),
+        (", models: [{ name: Claude-a }, { name: g }]",                 vec![
+            format!("vertex-1 Vertex {all} {place}/global {google} [\"g\"]"),
+            format!("vertex-2 VertexClaude {all} {place}/global {google} [\"Claude-a\"]"),
+        ]),
+        (", project: other",                                            vec![
+            format!("vertex-1 Vertex {all} projects/other/locations/global {google} []"),
+            format!("vertex-2 VertexClaude {all} projects/other/locations/global {google} []"),
+        ]),
+    ];
+    for (more, expected) in cases {
+        let text = format!("vertex-ai: [{{ service-account-file: {SERVICE_ACCOUNT}{more} }}]");
+        let loaded = load_text(&text, &[]).unwrap();
+        assert_eq!(hosted(&loaded), expected, "{more}");
+        let again = load_text(&loaded.settings.to_yaml(), &[]).unwrap();
+        assert_eq!(hosted(&again), expected, "printed and read again: {more}");
+        assert!(loaded.files.iter().any(|file| file == Path::new(SERVICE_ACCOUNT)), "not watched");
+    }
+}
+
+#[test]
+fn without_a_file_google_is_asked_as_its_own_libraries_would() {
+    let home = tempfile::tempdir().unwrap();
+    let gcloud = home.path().join(".config/gcloud");
+    std::fs::create_dir_all(&gcloud).unwrap();
+    let login = gcloud.join("application_default_credentials.json");
+    let user = r#"{"type":"authorized_user","client_id":"c","client_secret":"hush","refresh_token":"hush","quota_project_id":"p-quota"}"#;
+    let home = home.path().to_str().unwrap();
+    let project_and_source = |environment: &[(&str, &str)]| {
+        let loaded = load_text("vertex-ai: [{}]", environment).unwrap();
+        let credential = &loaded.settings.credentials[0];
+        let Auth::Token(source) = &credential.auth else { panic!("{:?}", credential.auth) };
+        (credential.hosting.to_string(), source.to_string())
+    };
+    let place = |project: &str| format!("projects/{project}/locations/global");
+    let key = ("GOOGLE_APPLICATION_CREDENTIALS", SERVICE_ACCOUNT);
+    let project = ("GOOGLE_CLOUD_PROJECT", "p-env");
+
+    assert_eq!(
+        project_and_source(&[("HOME", home), project]),
+        (place("p-env"), "google http://metadata.google.internal".to_owned()),
+        "no file at all"
+    );
+    assert_eq!(
+        project_and_source(&[project, ("GCE_METADATA_HOST", "127.0.0.1:9")]),
+        (place("p-env"), "google http://127.0.0.1:9".to_owned())
+    );
+    std::fs::write(&login, user).unwrap();
+    let of_login = format!("google {}", login.display());
+    assert_eq!(project_and_source(&[("HOME", home)]), (place("p-quota"), of_login));
+    let of_key = format!("google {SERVICE_ACCOUNT}");
+    assert_eq!(project_and_source(&[("HOME", home), key]), (place("p-1"), of_key.clone()));
+    assert_eq!(project_and_source(&[key, project]), (place("p-env"), of_key));
+}
+
+#[test]
+fn an_entry_of_azure_is_a_resource_with_its_deployments() {
+    let text = "azure-openai:\n\
+                \x20 - { api-key: hush, base-url: 'https://n.openai.azure.com/openai/v1', models: [{ name: d, alias: gpt-5 }] }\n\
+                \x20 - { api-key: hush, base-url: 'https://n.openai.azure.com', api-version: 2024-10-21, models: [{ name: d }] }\n";
+    let expected = [
+        "azure-1 Azure https://n.openai.azure.com v1 Key(*****) [\"d\"]",
+        "azure-2 Azure https://n.openai.azure.com 2024-10-21 Key(*****) [\"d\"]",
+    ];
+
+    let loaded = load_text(text, &[]).unwrap();
+
+    assert_eq!(hosted(&loaded), expected);
+    let again = load_text(&loaded.settings.to_yaml(), &[]).unwrap();
+    assert_eq!(hosted(&again), expected, "printed and read again");
 }
 
 #[test]

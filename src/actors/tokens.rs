@@ -3,6 +3,7 @@
 #[cfg_attr(not(test), expect(dead_code, reason = "until sources are asked"))]
 mod codex_file;
 mod fetch;
+mod google;
 pub mod http;
 pub mod store;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use fetch::{Fetch, FetchError, Fetched};
+pub use google::GoogleFetch;
 
 use super::clock::WallClock;
 use super::state::SharedState;

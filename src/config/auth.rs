@@ -88,7 +88,11 @@ impl fmt::Debug for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GoogleSource {
     /// A service account's key, or what `gcloud auth application-default login` has written.
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// On the way to where tokens are asked for.
+        proxy: Option<Proxy>,
+    },
     /// The machine's own service account.
     MetadataServer { origin: Origin },
 }
@@ -127,7 +131,7 @@ impl fmt::Display for TokenSource {
         match self {
             Self::Login(account) => write!(f, "login {}", account.file.display()),
             Self::Codex(file) => write!(f, "codex {}", file.display()),
-            Self::Google(GoogleSource::File(file)) => write!(f, "google {}", file.display()),
+            Self::Google(GoogleSource::File { path, .. }) => write!(f, "google {}", path.display()),
             Self::Google(GoogleSource::MetadataServer { origin }) => write!(f, "google {origin}"),
             Self::Aws(AwsSource::Keys(keys)) => write!(f, "aws {}", keys.access_key_id),
             Self::Aws(AwsSource::Chain { profile, region }) => {

@@ -9,6 +9,7 @@ use crate::types::{ApiKey, CredentialId, ModelPattern, Origin, ProviderName};
 use super::auth::Auth;
 use super::base_url;
 use super::gen_ai;
+use super::hosting::Hosting;
 use super::models::Model;
 use super::oauth::OAuthEntry;
 use super::proxy_url::Proxy;
@@ -58,8 +59,10 @@ pub struct Credential {
     pub auth: Auth,
     pub origin: Origin,
     /// In front of every method path, without a slash at its end. Versions are put right: none for
-    /// Claude, Gemini and Vertex; `/v1` or a version of its own for OpenAI and compatible ones.
+    /// Claude, Gemini, Vertex and Azure; `/v1` or a version of its own for OpenAI and compatible ones.
     pub base_path: String,
+    /// What else the path of a call has.
+    pub hosting: Hosting,
     /// Empty: the family's names, by pattern.
     pub models: Vec<Model>,
     /// Fields added to every request, sorted by name. Their values print as `Sensitive`.
@@ -132,6 +135,14 @@ pub fn read(
         for (index, entry) in reader.items(name, std::mem::take(list)).into_iter().enumerate() {
             all.extend(reader.credential(&format!("{name}[{index}]"), entry, &kind));
         }
+    }
+    let list = std::mem::take(&mut raw.vertex_ai);
+    for (index, entry) in reader.items("vertex-ai", list).into_iter().enumerate() {
+        all.extend(reader.vertex(&format!("vertex-ai[{index}]"), entry).unwrap_or_default());
+    }
+    let list = std::mem::take(&mut raw.azure_openai);
+    for (index, entry) in reader.items("azure-openai", list).into_iter().enumerate() {
+        all.extend(reader.azure(&format!("azure-openai[{index}]"), entry));
     }
     let name = "openai-compatibility";
     let list = std::mem::take(&mut raw.openai_compatibility);
@@ -259,6 +270,7 @@ impl Reader<'_> {
             auth: Auth::Open,
             origin: base.origin,
             base_path: base.path,
+            hosting: Hosting::Plain,
             models,
             headers,
             long_context: LongContext::Strip,
@@ -284,7 +296,7 @@ impl Reader<'_> {
         Some(prefix)
     }
 
-    fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
+    pub fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
         let path = format!("{path}.long-context");
         match scalar {
             Scalar::Absent | Scalar::Bool(false) => LongContext::Strip,

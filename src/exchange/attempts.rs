@@ -20,7 +20,7 @@ use super::{hosted, local, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
 use crate::config::Family;
-use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
+use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
 use crate::translate::Dropped;
@@ -249,7 +249,7 @@ async fn attempt(
         }
     }
     if plan.dialect == Dialect::OpenAiResponses
-        && family == Family::OpenAiCompatible
+        && matches!(family, Family::OpenAiCompatible | Family::Azure)
         && call.reach() == Reach::AnyDialect
         && says_no_such_route(answer.response.status)
         && call.neutral().is_ok()
@@ -323,8 +323,19 @@ async fn told(
 ) -> Result<HttpResponse, UpstreamFailure> {
     match translation {
         Some(translation) => foreign::from_upstream(answer, answering, translation).await,
-        None => Ok(answer::from_upstream(answer, answering).await),
+        None => match &answering.model {
+            Some(model) if model.is_hosted && speaks_otherwise(model.dialect, &answer) => {
+                Ok(foreign::error_for(model.dialect, answer, &answering).await)
+            }
+            _ => Ok(answer::from_upstream(answer, answering).await),
+        },
     }
+}
+
+/// Whether an answer is an error that clients of `dialect` cannot read. What there is to read of one was
+/// read for its verdict.
+fn speaks_otherwise(dialect: Dialect, answer: &BegunAnswer) -> bool {
+    !answer.response.status.is_success() && !is_error_of(dialect, &answer.ahead.joined())
 }
 
 /// What servers answer on a path they do not have. A model that they do not have may look the same;
@@ -387,6 +398,7 @@ fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
         hides_usage: plan.dialect == call.dialect && call.body_asking_for_usage().is_some(),
+        is_hosted: hosted::is_hosted(plan.credential().family),
         metering: call.metering(&plan.upstream_model),
     };
     Answering::modelled(&call.request, call.handles.drain.clone(), model)

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
-pub(super) use answer::from_upstream;
+pub(super) use answer::{error_for, from_upstream};
 pub(super) use count::count;
 
 use super::asked::NamedIn;
@@ -106,17 +106,29 @@ fn question(
     if !hosted::is_hosted(credential.family) {
         return Ok(Question { target: target(credential, plan.dialect, model, method), body });
     }
+    let (question, left_out) = hosted_question(plan, &body, streams, false)?;
+    dropped.extend(&left_out);
+    Ok(question)
+}
+
+/// What a host is asked, and what it would not take.
+fn hosted_question(
+    plan: &LocalPlan,
+    body: &Bytes,
+    streams: bool,
+    only_counts: bool,
+) -> Result<(Question, Dropped), GatewayError> {
     let (HostedRequest { target, body }, left_out) = hosted::request(&HostedCall {
-        credential,
+        credential: plan.credential(),
         dialect: plan.dialect,
-        model,
+        model: plan.upstream_model.as_str(),
         streams,
-        only_counts: false,
-        body: &body,
+        only_counts,
+        completes_text: false,
+        body,
         client_fields: &HeaderMap::new(),
     })?;
-    dropped.extend(&left_out);
-    Ok(Question { target, body })
+    Ok((Question { target, body }, left_out))
 }
 
 fn target(credential: &Credential, dialect: Dialect, model: &str, method: &str) -> String {

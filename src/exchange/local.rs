@@ -16,7 +16,7 @@ use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
 use crate::body::{find_model, replace_model};
-use crate::config::{Credential, Family};
+use crate::config::{Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
@@ -41,6 +41,7 @@ pub(super) fn call(
             model: plan.upstream_model.as_str(),
             streams: call.streams(),
             only_counts: call.only_counts(),
+            completes_text: call.door.call == ModelCall::Completions,
             body: &readable_body_of_call(plan, call),
             client_fields: call.request.headers(),
         })?;
@@ -144,7 +145,7 @@ impl OwnRequest<'_> {
             own_fields: &credential.headers,
         }
         .fields(&self.fields);
-        hosted::put_fields(credential.family, self.proof, &self.fields, &mut fields);
+        hosted::put_fields(credential, self.proof, &self.fields, &mut fields);
         let mut outgoing = OutgoingRequest {
             origin: credential.origin.clone(),
             proxy: credential.proxy_url.clone(),
@@ -267,7 +268,7 @@ impl Outgoing<'_> {
         if !fields.contains_key(header::USER_AGENT) {
             fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         }
-        hosted::put_fields(credential.family, self.proof, request.headers(), &mut fields);
+        hosted::put_fields(credential, self.proof, request.headers(), &mut fields);
         let target = match self.target {
             Target::Whole(target) => target,
             Target::BesidesQuery(path) => with_query(path, request),
@@ -322,11 +323,12 @@ pub(super) fn path_at(credential: &Credential, call: ModelCall, client_path: &st
         ModelCall::Responses | ModelCall::ResponsesSocket => format!("{base}/responses"),
         ModelCall::Gemini { version, model_at } => {
             // Vertex AI and the Gemini API name their versions and paths differently.
-            let is_vertex = credential.family == Family::Vertex;
-            let (beta, models) = if is_vertex {
-                ("v1beta1", "publishers/google/models")
-            } else {
-                ("v1beta", "models")
+            let (beta, models) = match (&credential.hosting, credential.family) {
+                (Hosting::VertexAi(place), _) => {
+                    ("v1beta1", format!("{place}/publishers/google/models"))
+                }
+                (_, Family::Vertex) => ("v1beta1", "publishers/google/models".to_owned()),
+                _ => ("v1beta", "models".to_owned()),
             };
             let version = if version == GeminiVersion::V1 { "v1" } else { beta };
             format!("{base}/{version}/{models}/{}", tail(model_at))

@@ -53,11 +53,10 @@ impl<'a> Proof<'a> {
             Self::None => UpstreamCredential::None,
             Self::Key(key) => match family {
                 Family::Claude => UpstreamCredential::Anthropic(key),
-                Family::OpenAi
-                | Family::OpenAiCompatible
-                | Family::Azure
-                | Family::Bedrock
-                | Family::Codex => UpstreamCredential::Bearer(key),
+                Family::Azure => UpstreamCredential::Azure(key),
+                Family::OpenAi | Family::OpenAiCompatible | Family::Bedrock | Family::Codex => {
+                    UpstreamCredential::Bearer(key)
+                }
                 Family::Gemini | Family::Vertex | Family::VertexClaude => {
                     UpstreamCredential::Google(key)
                 }

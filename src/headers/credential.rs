@@ -8,13 +8,19 @@ use percent_encoding::percent_decode_str;
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(super) const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
+/// Azure's. No client shows us its key there, but one that was made for Azure sends it all the same.
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
 /// The query parameters that carry a key: Google's and Amp's.
 const KEY_PARAMETERS: [&str; 2] = ["key", "auth_token"];
 
 /// Whether a field is where a client shows a key. Such a field ends at the gateway whatever it
 /// holds: a key that is no longer ours must not reach an upstream either.
 pub(super) fn is_client_credential(name: &HeaderName) -> bool {
-    *name == header::AUTHORIZATION || *name == X_API_KEY || *name == X_GOOG_API_KEY
+    *name == header::AUTHORIZATION
+        || *name == X_API_KEY
+        || *name == X_GOOG_API_KEY
+        || *name == API_KEY
 }
 
 /// Whether a raw query parameter is named like one that carries a key.

@@ -309,8 +309,8 @@ fn serve(
 
 /// Whether two entries are one account at one provider, whatever else the configuration says of it.
 fn same_account(one: &Credential, other: &Credential) -> bool {
-    (one.family, &one.origin, &one.base_path, &one.auth)
-        == (other.family, &other.origin, &other.base_path, &other.auth)
+    (one.family, &one.origin, &one.base_path, &one.hosting, &one.auth)
+        == (other.family, &other.origin, &other.base_path, &other.hosting, &other.auth)
 }
 
 pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {
