@@ -36,6 +36,7 @@ mod smuggling;
 mod support;
 mod thinking;
 mod tls;
+mod tokens;
 mod traces;
 mod translation;
 mod translation_memory;
