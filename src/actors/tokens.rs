@@ -36,7 +36,7 @@ use self::health::{Published, has_expired};
 use self::login::Login;
 use super::clock::WallClock;
 use super::state::SharedState;
-use super::upstream::UpstreamPolicy;
+use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::{AwsKeys, TokenSource};
 use crate::metrics::Metrics;
 use crate::types::ApiKey;
@@ -98,6 +98,13 @@ pub struct TokenPolicy {
     pub state: SharedState,
     /// Where refreshes are counted.
     pub metrics: Metrics,
+}
+
+impl TokenPolicy {
+    /// Connections for whoever asks for tokens, apart from the workers'.
+    fn connections(&self) -> Upstream {
+        Upstream::start(UpstreamActor::new(self.upstream.clone()))
+    }
 }
 
 impl fmt::Debug for TokenPolicy {

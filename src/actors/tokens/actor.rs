@@ -267,12 +267,12 @@ impl TokenActor {
             None if self.is_asking => AccountState::Refreshing,
             None => AccountState::Fresh,
         };
-        let before = self.published.health.load();
         let token = self.current.as_ref();
+        let account = token.map_or_else(|| self.fetch.account(), |token| token.account.clone());
         self.published.health.store(Arc::new(Known {
-            label: token.map_or_else(|| before.label.clone(), |it| it.account.label.clone()),
-            plan: token.map_or_else(|| before.plan.clone(), |it| it.account.plan.clone()),
-            expires_at: token.and_then(|it| it.expires_at),
+            label: account.label,
+            plan: account.plan,
+            expires_at: token.and_then(|token| token.expires_at),
             due_at: self.due_at,
             state,
         }));
