@@ -51,13 +51,13 @@ impl std::fmt::Debug for Others {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableAccount {
     /// Where, and not what: the text has secrets in it.
-    #[error("is no account: wrong at line {line}, column {column}; log in again")]
+    #[error("is no account: wrong at line {line}, column {column}")]
     Json { line: usize, column: usize },
     #[error("is written by a newer version of the gateway (format {0})")]
     Newer(u64),
-    #[error("has an empty token; log in again")]
+    #[error("has an empty token")]
     EmptyToken,
-    #[error("has a time that is none in `{0}`; log in again")]
+    #[error("has a time that is none in `{0}`")]
     Time(&'static str),
 }
 

@@ -38,6 +38,7 @@ mod smuggling;
 mod support;
 mod thinking;
 mod tls;
+mod tokens;
 mod traces;
 mod translation;
 mod translation_memory;
