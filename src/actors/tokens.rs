@@ -3,6 +3,8 @@
 #[cfg_attr(not(test), expect(dead_code, reason = "until sources are asked"))]
 mod codex_file;
 mod fetch;
+pub mod http;
+pub mod store;
 
 use std::fmt;
 use std::sync::Arc;
