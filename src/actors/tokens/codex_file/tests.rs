@@ -1,5 +1,8 @@
 use std::io::Write as _;
+use std::time::UNIX_EPOCH;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
