@@ -55,15 +55,19 @@ impl CodexFile {
 
 impl Fetch for CodexFile {
     fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
-        let token = self.read(refused.as_deref()).map_err(|no_login| FetchError::Later {
-            cause: format!("{}: {no_login}", self.file.display()),
-            wait: Some(LOOK_AGAIN),
+        let token = self.read(refused.as_deref()).map_err(|no_login| {
+            let why = format!("{}: {no_login}", self.file.display());
+            if no_login.needs_a_person() {
+                FetchError::Final { reason: why }
+            } else {
+                FetchError::Later { cause: why, wait: Some(LOOK_AGAIN) }
+            }
         });
         ready(token).boxed_local()
     }
 }
 
-/// Why a file has no token. None of it is final: the file may be another one in a moment.
+/// Why a file has no token.
 #[derive(Debug, thiserror::Error)]
 enum NoLogin {
     #[error(
@@ -90,6 +94,21 @@ enum NoLogin {
         "OpenAI refuses its token; Codex keeps this login fresh: run `codex` once, or `codex login`"
     )]
     Refused,
+}
+
+impl NoLogin {
+    /// Whether only a login helps. What Codex mends by itself as soon as it is used is no such thing, nor is a
+    /// file that somebody is writing.
+    fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Missing | Self::OnlyAnApiKey | Self::NoTokens | Self::NoKey => true,
+            Self::Unreadable(_)
+            | Self::TooLarge
+            | Self::Malformed { .. }
+            | Self::Expired(_)
+            | Self::Refused => false,
+        }
+    }
 }
 
 fn date(moment: &SystemTime) -> impl fmt::Display {
