@@ -65,6 +65,15 @@ impl Fetch for CodexFile {
         });
         ready(token).boxed_local()
     }
+
+    /// A change of the file is a change of the configuration.
+    fn may_have_changed(&self) -> bool {
+        true
+    }
+
+    fn look_again(&self) -> Duration {
+        LOOK_AGAIN
+    }
 }
 
 /// Why a file has no token.
