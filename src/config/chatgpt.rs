@@ -69,7 +69,7 @@ impl Reader<'_> {
     }
 
     /// Who asks is said by the gateway, and truly, or by Codex itself.
-    fn refuse_identity(&mut self, path: &str, credential: &Credential) {
+    pub(super) fn refuse_identity(&mut self, path: &str, credential: &Credential) {
         for (name, _) in &credential.headers {
             if matches!(name.as_str(), "originator" | "user-agent" | "chatgpt-account-id") {
                 let path = format!("{path}.headers.{name}");

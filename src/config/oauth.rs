@@ -4,12 +4,17 @@
 //! the authorization server, and how, is decided in `crate::oauth`; here stands where it is and who we
 //! are there.
 
+mod preset;
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
 
+pub use self::preset::{PRESETS, Preset};
 use super::accounts::{ACCOUNTS_FILE, AccountId, ListedAccount, parse_accounts};
 use super::auth::{Auth, Endpoint, LoginAccount, OAuthClient, TokenRequestForm, TokenSource};
 use super::base_url;
@@ -24,6 +29,8 @@ use crate::types::{ApiKey, Origin, ProviderName};
 /// A provider whose accounts log in, and those that have.
 #[derive(Clone, Debug)]
 pub struct OAuthEntry {
+    /// Whose addresses were known.
+    pub preset: Option<Preset>,
     pub client: Arc<OAuthClient>,
     pub dialect: OAuthDialect,
     /// Where a token is taken back (RFC 7009); `None`: it is only forgotten.
@@ -188,8 +195,16 @@ impl Reader<'_> {
         entries
     }
 
-    fn oauth_entry(&mut self, path: &str, raw: RawOAuth, auth_dir: &Path) -> Option<OAuthEntry> {
+    fn oauth_entry(
+        &mut self,
+        path: &str,
+        mut raw: RawOAuth,
+        auth_dir: &Path,
+    ) -> Option<OAuthEntry> {
         let at = |key: &str| format!("{path}.{key}");
+        let preset = (!raw.preset.is_blank())
+            .then(|| self.choice(&at("preset"), &raw.preset, &PRESETS))
+            .inspect(|preset| preset.fill_in(&mut raw));
         let name = self.folder_name(&at("name"), &raw.name);
         if raw.dialect.is_blank() {
             self.problem(&at("dialect"), "is empty; write anthropic, openai or gemini");
@@ -232,8 +247,13 @@ impl Reader<'_> {
         };
         // Read before anything is given up, so that all problems are told at once.
         let address = base_url.as_deref().unwrap_or("https://nowhere.invalid");
-        let provider = (dialect.family(), name.as_deref().unwrap_or_default(), address);
+        let family = preset.map_or(dialect.family(), Preset::family);
+        let provider = (family, name.as_deref().unwrap_or_default(), address);
         let mut credential = self.shared(path, shared, provider, true)?;
+        if family == Family::Codex {
+            self.refuse_identity(path, &credential);
+            self.tell_terms(path);
+        }
         credential.proxy_url =
             self.egress(&at("proxy-url"), proxy_url.as_ref(), &credential.origin);
         if !is_safe(&credential.origin) {
@@ -253,7 +273,7 @@ impl Reader<'_> {
             scopes,
             token_request,
         });
-        Some(OAuthEntry { client, dialect, revoke, redirect, folder, accounts, credential })
+        Some(OAuthEntry { preset, client, dialect, revoke, redirect, folder, accounts, credential })
     }
 
     /// The name of a provider that is the name of a folder, too.
@@ -378,6 +398,3 @@ fn is_safe(origin: &Origin) -> bool {
     };
     origin.is_tls() || is_loopback(origin.host())
 }
-
-#[cfg(test)]
-mod tests;

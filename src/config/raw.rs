@@ -29,9 +29,9 @@ pub struct RawSettings {
     pub vertex_ai: List<Section<RawVertex>>,
     pub azure_openai: List<Section<RawAzure>>,
     pub openai_compatibility: List<Section<RawCompatible>>,
+    pub chatgpt: List<Section<RawChatGpt>>,
     pub auth_dir: Scalar,
     pub oauth: List<Section<RawOAuth>>,
-    pub chatgpt: List<Section<RawChatGpt>>,
     pub routing: Section<RawRouting>,
     pub request_retry: Scalar,
     pub max_retry_interval: Scalar,
@@ -202,6 +202,7 @@ pub struct RawKeyEntry {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct RawOAuth {
+    pub preset: Scalar,
     pub name: Scalar,
     pub dialect: Scalar,
     pub base_url: Scalar,

@@ -4,14 +4,14 @@ mod logins;
 mod sockets;
 
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
-use crate::support::{Provider, Response, Scripted, SeenRequest, TestGateway, fixture};
+use crate::support::{
+    Provider, Response, Scripted, SeenRequest, StubUpstream, TestGateway, fixture,
+};
 
 /// What a Codex client says of itself.
 const CODEX: &[(&str, &str)] = &[
@@ -66,12 +66,12 @@ fn token(name: &str) -> String {
 }
 
 /// One plan for each backend; failures put nothing to rest and are not tried again, unless `more` says so.
-fn settings(login: &Login, backends: &[&Provider], more: &str) -> String {
+fn settings(login: &Login, backends: &[&str], more: &str) -> String {
     let file = login.file();
     let plans: String = backends
         .iter()
         .map(|backend| {
-            let base_url = format!("{}/backend-api/codex", backend.origin());
+            let base_url = format!("{backend}/backend-api/codex");
             format!("  - {{ codex-auth-file: '{}', base-url: '{base_url}' }}\n", file.display())
         })
         .collect();
@@ -84,7 +84,7 @@ fn settings(login: &Login, backends: &[&Provider], more: &str) -> String {
 const ONCE: &str = "request-retry: 0\ndisable-cooling: true";
 
 async fn gateway(login: &Login, backend: &Provider) -> TestGateway {
-    TestGateway::start(&settings(login, &[backend], ONCE)).await
+    TestGateway::start(&settings(login, &[backend.origin()], ONCE)).await
 }
 
 fn events(events: &[Value]) -> String {
@@ -211,7 +211,7 @@ async fn a_client_that_wants_no_stream_gets_one_answer_and_it_is_counted() {
     assert_eq!((&told["id"], &told["usage"]["total_tokens"]), (&json!("resp_1"), &json!(37)));
     assert_eq!(body(&backend.asked_times(1).await)["stream"], json!(true));
     let metrics = gateway.metrics().await;
-    for (kind, tokens) in [("input", 20), ("cached_input", 10), ("output", 5), ("reasoning", 2)] {
+    for (kind, tokens) in [("input", 30), ("cached_input", 10), ("output", 7), ("reasoning", 2)] {
         let is_of = |line: &&str| {
             line.starts_with("ampgate_tokens_total{") && line.contains(&format!("\"{kind}\""))
         };
@@ -311,7 +311,8 @@ async fn a_stream_that_ends_early_is_no_answer_and_another_plan_gives_one() {
 
         let well = Provider::saying([answer()]).await;
         let more = "request-retry: 1\nrouting: { strategy: fill-first }";
-        let both = TestGateway::start(&settings(&login, &[&breaks, &well], more)).await;
+        let both =
+            TestGateway::start(&settings(&login, &[breaks.origin(), well.origin()], more)).await;
         let response = ask(&both, "/v1/responses", &asked).await;
         assert_eq!(response.status, 200, "{}", response.text());
         assert_eq!(response.json()["output"], json!([item()]));
@@ -322,17 +323,20 @@ async fn a_stream_that_ends_early_is_no_answer_and_another_plan_gives_one() {
 #[actix_web::test]
 async fn a_client_that_leaves_while_its_answer_is_gathered_closes_the_upstream() {
     let login = Login::named("one");
-    let never = Rc::new(Notify::new());
-    let slow = Scripted::stream(events(&[created()])).then(&never, "");
-    let backend = Provider::saying([slow]).await;
-    let gateway = gateway(&login, &backend).await;
+    let backend = StubUpstream::answering(|mut conversation| async move {
+        conversation.begin(200, &[("content-type", "text/event-stream")]).await;
+        conversation.chunk(events(&[created()])).await;
+        conversation.gateway_leaves().await;
+        None
+    })
+    .await;
+    let gateway = TestGateway::start(&settings(&login, &[&backend.origin], ONCE)).await;
     let mut client = gateway.connect().await;
     let fields = [("authorization", "Bearer client-key-1"), ("content-type", "application/json")];
     client.send("POST", "/v1/responses", &fields, br#"{"model":"gpt-5","input":"hi"}"#).await;
-    backend.asked_times(1).await;
+    backend.request(0).await;
 
     drop(client);
-    never.notify_one();
 
     backend.all_closed().await;
 }
@@ -359,7 +363,7 @@ async fn the_windows_of_a_plan_are_shown_by_their_length_and_put_it_to_rest_when
         "message": "The usage limit has been reached", "resets_in_seconds": 600 } });
     let backend = Provider::saying([answer(), Scripted::json(429, limit.to_string())]).await;
     let more = "request-retry: 0";
-    let gateway = TestGateway::start(&settings(&login, &[&backend], more)).await;
+    let gateway = TestGateway::start(&settings(&login, &[backend.origin()], more)).await;
     let asked = json!({ "model": "gpt-5", "input": "hi" });
 
     assert_eq!(ask(&gateway, "/v1/responses", &asked).await.status, 200);

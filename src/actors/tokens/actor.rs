@@ -331,7 +331,8 @@ impl Handler<Reconfigure> for TokenActor {
             self.fetch = fetch_of(&self.source, &policy);
         }
         self.policy = policy;
-        if self.trouble.is_some() && !self.is_asking {
+        let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
+        if has_reason && !self.is_asking {
             self.ask(ctx);
         }
     }

@@ -10,11 +10,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use actix_web::http::header::HeaderValue;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures::FutureExt as _;
 use futures::future::{LocalBoxFuture, ready};
 use serde::Deserialize;
@@ -22,6 +20,7 @@ use serde::Deserialize;
 use super::fetch::{Fetch, FetchError, Fetched};
 use super::{AccountFacts, Token, TokenSecret};
 use crate::actors::clock::WallClock;
+use crate::oauth::read_claims;
 use crate::types::ApiKey;
 
 /// The largest file we read; real ones have a few kilobytes.
@@ -56,15 +55,28 @@ impl CodexFile {
 
 impl Fetch for CodexFile {
     fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
-        let token = self.read(refused.as_deref()).map_err(|no_login| FetchError::Later {
-            cause: format!("{}: {no_login}", self.file.display()),
-            wait: Some(LOOK_AGAIN),
+        let token = self.read(refused.as_deref()).map_err(|no_login| {
+            let why = format!("{}: {no_login}", self.file.display());
+            if no_login.needs_a_person() {
+                FetchError::Final { reason: why }
+            } else {
+                FetchError::Later { cause: why, wait: Some(LOOK_AGAIN) }
+            }
         });
         ready(token).boxed_local()
     }
+
+    /// A change of the file is a change of the configuration.
+    fn may_have_changed(&self) -> bool {
+        true
+    }
+
+    fn look_again(&self) -> Duration {
+        LOOK_AGAIN
+    }
 }
 
-/// Why a file has no token. None of it is final: the file may be another one in a moment.
+/// Why a file has no token.
 #[derive(Debug, thiserror::Error)]
 enum NoLogin {
     #[error(
@@ -91,6 +103,21 @@ enum NoLogin {
         "OpenAI refuses its token; Codex keeps this login fresh: run `codex` once, or `codex login`"
     )]
     Refused,
+}
+
+impl NoLogin {
+    /// Whether only a login helps. What Codex mends by itself as soon as it is used is no such thing, nor is a
+    /// file that somebody is writing.
+    fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Missing | Self::OnlyAnApiKey | Self::NoTokens | Self::NoKey => true,
+            Self::Unreadable(_)
+            | Self::TooLarge
+            | Self::Malformed { .. }
+            | Self::Expired(_)
+            | Self::Refused => false,
+        }
+    }
 }
 
 fn date(moment: &SystemTime) -> impl fmt::Display {
@@ -131,24 +158,6 @@ struct LoginTokens {
     account_id: Option<String>,
 }
 
-/// What OpenAI's tokens say of an account (RFC 7519; the claims with addresses are OpenAI's own).
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Claims {
-    /// Unix seconds.
-    exp: Option<f64>,
-    email: Option<String>,
-    #[serde(rename = "https://api.openai.com/auth")]
-    auth: AuthClaims,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct AuthClaims {
-    chatgpt_account_id: Option<String>,
-    chatgpt_plan_type: Option<String>,
-}
-
 fn find_login(text: &[u8]) -> Result<Token, NoLogin> {
     let LoginFile { openai_api_key, tokens, flat, r#type, email, expired } =
         serde_json::from_slice(text)
@@ -164,41 +173,27 @@ fn find_login(text: &[u8]) -> Result<Token, NoLogin> {
     if HeaderValue::from_str(secret.expose()).is_err() {
         return Err(NoLogin::NoKey);
     }
-    let access = claims(&access_token);
-    let id = id_token.as_deref().map(claims).unwrap_or_default();
+    // SECURITY: unverified. The signature is OpenAI's to check, which sees the token with every request;
+    // here the claims only say when to look into the file again, and what to call an account. Who could
+    // forge them can write the user's own file.
+    let access = read_claims(&access_token).unwrap_or_default();
+    let id = id_token.as_deref().and_then(read_claims).unwrap_or_default();
     let told = |fact: Option<String>| fact.filter(|fact| is_plain(fact));
     let account = AccountFacts {
-        id: told(account_id)
-            .or_else(|| told(id.auth.chatgpt_account_id))
-            .or_else(|| told(access.auth.chatgpt_account_id)),
+        id: told(account_id).or_else(|| told(id.account_id)).or_else(|| told(access.account_id)),
         label: told(id.email).or_else(|| told(email)).or_else(|| told(access.email)),
-        plan: told(id.auth.chatgpt_plan_type).or_else(|| told(access.auth.chatgpt_plan_type)),
+        plan: told(id.plan).or_else(|| told(access.plan)),
     };
-    let expires_at = access.exp.and_then(at_unix).or_else(|| {
+    let expires_at = access.expires_at.or_else(|| {
         let expired = expired.as_deref().filter(|_| is_flat)?;
         humantime::parse_rfc3339_weak(expired).ok()
     });
     Ok(Token { secret: TokenSecret::Bearer(secret), expires_at, account })
 }
 
-/// What a token says of itself; nothing where it is none of the kind.
-///
-/// SECURITY: the signature is not checked. It is OpenAI's to check, which sees the token with every
-/// request; here the claims only say when to look into the file again, and what to call an account. Who
-/// could forge them can write the user's own file.
-fn claims(token: &str) -> Claims {
-    let payload = token.split('.').nth(1).unwrap_or_default();
-    let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).unwrap_or_default();
-    serde_json::from_slice(&payload).unwrap_or_default()
-}
-
 /// Goes into header fields and onto pages.
 fn is_plain(fact: &str) -> bool {
     !fact.is_empty() && fact.len() <= 256 && fact.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn at_unix(seconds: f64) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 #[cfg(test)]

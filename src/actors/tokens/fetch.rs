@@ -26,6 +26,11 @@ pub trait Fetch: 'static {
         AccountFacts::default()
     }
 
+    /// Whether a reload is a reason to ask again although all is well: what it reads may be another's now.
+    fn may_have_changed(&self) -> bool {
+        false
+    }
+
     /// How soon it may be asked again after a final error, to see whether somebody has helped.
     fn look_again(&self) -> Duration {
         LOOK_AGAIN

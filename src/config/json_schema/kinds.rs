@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::config::amp::FALLBACKS;
 use crate::config::client_rules::{MOST_REQUESTS, MOST_TOKENS};
 use crate::config::credential::MOST_PRIORITY;
-use crate::config::oauth::{DIALECTS, LOOPBACK_HOSTS, TOKEN_REQUEST_FORMS};
+use crate::config::oauth::{DIALECTS, LOOPBACK_HOSTS, PRESETS, TOKEN_REQUEST_FORMS};
 use crate::config::routing::{MOST_RETRIES, STRATEGIES};
 use crate::config::server::{LOG_FORMATS, LOG_LEVELS, MOST_CONNECTIONS};
 use crate::types::Way;
@@ -80,6 +80,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("location",                         Text),
     ("service-account-file",             Text),
     ("api-version",                      Text),
+    ("preset",                           Kind::Choice { words: &words(&PRESETS) }),
     ("alias",                            Text),
     ("excluded-models",                  Text),
     ("prefix",                           Text),

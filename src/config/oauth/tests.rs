@@ -1,6 +1,8 @@
 use std::fs;
 
-use crate::config::{Auth, Family, Loaded, Sources, TokenSource, WarningKind, load_text};
+use crate::config::{
+    Auth, Family, Loaded, Sources, TokenRequestForm, TokenSource, WarningKind, load_text,
+};
 
 /// A folder for accounts, with the lists that are given.
 fn folder(lists: &[(&str, &str)]) -> tempfile::TempDir {
@@ -183,4 +185,48 @@ fn what_is_printed_of_an_entry_loads_again() {
     assert!(first.contains("openai-compatibility: []"), "accounts are no entries:\n{first}");
     let again = load_text(&first, &Sources::default()).unwrap().settings.to_yaml();
     assert_eq!(again, first);
+}
+
+#[test]
+fn a_preset_is_all_that_a_chatgpt_plan_needs_and_what_is_written_counts() {
+    let folder = folder(&[("chatgpt", r#"[{"id": "me@x.test"}]"#)]);
+    let loaded = load_in(&folder, "{ preset: chatgpt }").unwrap();
+
+    let entry = &loaded.settings.oauth[0];
+    let client = &entry.client;
+    let authorize = client.authorize_url.as_deref().unwrap();
+    assert!(authorize.starts_with("https://auth.openai.com/oauth/authorize?"), "{authorize}");
+    for parameter in
+        ["codex_cli_simplified_flow=true", "id_token_add_organizations=true", "originator=ampgate"]
+    {
+        assert!(authorize.contains(parameter), "{authorize}");
+    }
+    assert_eq!(client.token.to_string(), "https://auth.openai.com/oauth/token");
+    assert_eq!(client.scopes, ["openid", "profile", "email", "offline_access"]);
+    assert_eq!(client.token_request, TokenRequestForm::Form);
+    let redirect = &entry.redirect;
+    let address = format!("{}:{}{}", redirect.host.as_str(), redirect.port, redirect.path);
+    assert_eq!(address, "localhost:1455/auth/callback", "the one that is registered");
+    let one = &loaded.settings.credentials[0];
+    assert_eq!((one.family, one.id.as_str()), (Family::Codex, "chatgpt-1"));
+    assert_eq!(format!("{}{}", one.origin, one.base_path), "https://chatgpt.com/backend-api/codex");
+    let terms = loaded.warnings.iter().filter(|said| said.kind == WarningKind::Terms);
+    assert_eq!(terms.count(), 1, "{:?}", loaded.warnings);
+    let printed = loaded.settings.to_yaml();
+    assert!(
+        printed.contains("preset: \"chatgpt\"") && printed.contains("chatgpt: []"),
+        "{printed}"
+    );
+
+    let other = "{ preset: chatgpt, name: mine, client-id: c, redirect-port: 0, scopes: [openid], \
+                 token-url: 'https://l.test/t', base-url: 'https://m.test/codex' }";
+    let loaded = load_in(&folder, other).unwrap();
+    let entry = &loaded.settings.oauth[0];
+    assert_eq!((entry.name().as_str(), &*entry.client.client_id), ("mine", "c"));
+    assert_eq!(entry.client.token.to_string(), "https://l.test/t");
+    assert_eq!((entry.redirect.port, &entry.client.scopes[..]), (0, &["openid".to_owned()][..]));
+    assert_eq!(entry.credential.origin.to_string(), "https://m.test");
+
+    let unknown = load_in(&folder, "{ preset: claude }").unwrap_err();
+    assert!(unknown.contains("preset is `claude`; it must be one of chatgpt"), "{unknown}");
 }

@@ -5,6 +5,10 @@ use super::{Page, optional, print_rest_of_credential, proxy_in_effect, word};
 
 pub fn print_oauth(page: &mut Page, entry: &OAuthEntry) {
     let client = &entry.client;
+    match entry.preset {
+        Some(preset) => page.text("preset", preset.as_str()),
+        None => page.value("preset", "null"),
+    }
     page.text("name", client.name.as_str());
     page.text("dialect", word(&DIALECTS, entry.dialect));
     let base = &entry.credential;

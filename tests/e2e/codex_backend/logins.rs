@@ -65,7 +65,7 @@ async fn without_a_login_the_client_is_told_so_and_nobody_is_asked() {
 async fn a_login_that_somebody_changes_is_taken_and_the_terms_are_told_once() {
     let login = Login::named("old");
     let backend = Provider::saying([answer()]).await;
-    let mut gateway = GatewayProcess::start(&settings(&login, &[&backend], ONCE));
+    let mut gateway = GatewayProcess::start(&settings(&login, &[backend.origin()], ONCE));
     let fields = [("authorization", "Bearer client-key-1"), ("content-type", "application/json")];
     let asked = br#"{"model":"gpt-5","input":"hi"}"#;
     let mut client = Client::connect(gateway.address).await;

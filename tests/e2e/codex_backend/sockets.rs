@@ -32,13 +32,7 @@ async fn backend() -> StubUpstream {
 async fn a_codex_client_is_joined_to_the_backend_with_a_token_that_is_good() {
     let login = Login::named("old");
     let backend = backend().await;
-    let yaml = format!(
-        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
-         chatgpt: [{{ codex-auth-file: '{}', base-url: '{}/backend-api/codex' }}]\n",
-        login.file().display(),
-        backend.origin
-    );
-    let gateway = TestGateway::start(&yaml).await;
+    let gateway = TestGateway::start(&settings(&login, &[&backend.origin], "")).await;
     // Once the gateway knows the old one, Codex renews it.
     assert_eq!(gateway.get("/v1/models?client_version=1").await.status, 200);
     login.becomes("new");
@@ -84,7 +78,7 @@ async fn a_codex_client_is_served_by_the_gateway_where_others_are_configured_and
     let login = Login::named("one");
     let backend = Provider::saying([answer()]).await;
     let other = "claude-api-key: [{ api-key: other-key, base-url: 'http://127.0.0.1:1' }]";
-    let gateway = TestGateway::start(&settings(&login, &[&backend], other)).await;
+    let gateway = TestGateway::start(&settings(&login, &[backend.origin()], other)).await;
     let mut client =
         SocketClient::open(gateway.connect().await, "/v1/responses", &CODEX[1..]).await;
 

@@ -1,5 +1,8 @@
 use std::io::Write as _;
+use std::time::UNIX_EPOCH;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -85,32 +88,33 @@ fn what_is_wrong_with_a_file_is_said_with_what_to_do_and_without_a_secret() {
     let expired = jwt(&json!({ "exp": NOW }));
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
-        // file,                                                  what is said
-        (sample("codex_auth_json_api_key"),                       "write the key under `openai-api-key`"),
-        (json!({ "OPENAI_API_KEY": "sk-hush", "tokens": null }).to_string(), "write the key under `openai-api-key`"),
-        (json!({ "tokens": { "access_token": expired } }).to_string(), "expired at 2026-11-28T"),
-        (json!({ "tokens": { "access_token": expired } }).to_string(), "Codex keeps this login fresh: run `codex` once"),
-        (json!({ "tokens": { "access_token": " " } }).to_string(), "holds no login; run `codex login`"),
-        ("{}".to_owned(),                                         "holds no login; run `codex login`"),
-        (json!({ "access_token": "hush" }).to_string(),           "holds no login; run `codex login`"),
-        (json!({ "tokens": { "access_token": "hush\nhush" } }).to_string(), "no header field can carry"),
-        ("{\"tokens\":{\"access_token\":\"hush".to_owned(),       "is no login of Codex's (line 1, column "),
-        (json!({ "tokens": "hush" }).to_string(),                 "is no login of Codex's (line 1, column "),
-        ("x".repeat(1 << 21),                                     "larger than"),
+        // file,                                                  needs a login, what is said
+        (sample("codex_auth_json_api_key"),                       true,  "write the key under `openai-api-key`"),
+        (json!({ "OPENAI_API_KEY": "sk-hush", "tokens": null }).to_string(), true, "write the key under `openai-api-key`"),
+        (json!({ "tokens": { "access_token": expired } }).to_string(), false, "expired at 2026-11-28T"),
+        (json!({ "tokens": { "access_token": expired } }).to_string(), false, "Codex keeps this login fresh: run `codex` once"),
+        (json!({ "tokens": { "access_token": " " } }).to_string(), true, "holds no login; run `codex login`"),
+        ("{}".to_owned(),                                         true,  "holds no login; run `codex login`"),
+        (json!({ "access_token": "hush" }).to_string(),           true,  "holds no login; run `codex login`"),
+        (json!({ "tokens": { "access_token": "hush\nhush" } }).to_string(), true, "no header field can carry"),
+        ("{\"tokens\":{\"access_token\":\"hush".to_owned(),       false, "is no login of Codex's (line 1, column "),
+        (json!({ "tokens": "hush" }).to_string(),                 false, "is no login of Codex's (line 1, column "),
+        ("x".repeat(1 << 21),                                     false, "larger than"),
     ];
-    for (text, expected) in cases {
+    for (text, needs_login, expected) in cases {
         let file = written(&text);
-        let Err(FetchError::Later { cause, wait }) = fetched(&source(&file), None) else {
-            panic!("a token, or no hope: {text:.60}");
+        let why = match fetched(&source(&file), None) {
+            Err(FetchError::Final { reason }) if needs_login => reason,
+            Err(FetchError::Later { cause, wait: Some(LOOK_AGAIN) }) if !needs_login => cause,
+            other => panic!("{other:?}: {text:.60}"),
         };
-        assert!(cause.contains(expected), "{cause}");
-        assert!(cause.starts_with(&file.path().display().to_string()), "{cause}");
-        assert!(!cause.contains("hush") && !cause.contains("sk-FAKE"), "{cause}");
-        assert_eq!(wait, Some(LOOK_AGAIN));
+        assert!(why.contains(expected), "{why}");
+        assert!(why.starts_with(&file.path().display().to_string()), "{why}");
+        assert!(!why.contains("hush") && !why.contains("sk-FAKE"), "{why}");
     }
     let missing = CodexFile::new("/no/such/auth.json".into(), WallClock::system());
-    let Err(FetchError::Later { cause, .. }) = fetched(&missing, None) else { panic!("a token") };
-    assert!(cause.contains("run `codex login`") && cause.contains("keyring"), "{cause}");
+    let Err(FetchError::Final { reason }) = fetched(&missing, None) else { panic!("no such file") };
+    assert!(reason.contains("run `codex login`") && reason.contains("keyring"), "{reason}");
 }
 
 #[test]
