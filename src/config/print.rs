@@ -1,17 +1,19 @@
 //! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
 
 mod hosted;
+mod oauth;
 
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
+use self::oauth::print_oauth;
 use super::amp::{Amp, FALLBACKS};
+use super::auth::{Auth, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::hosting::Hosting;
-use super::models::Model;
 use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
@@ -48,11 +50,15 @@ impl Settings {
             let of_family: Vec<_> = self
                 .credentials
                 .iter()
-                .filter(|one| one.family == family && one.hosting == Hosting::Plain)
+                .filter(|one| {
+                    one.family == family && one.hosting == Hosting::Plain && !is_login(one)
+                })
                 .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
         hosted::print(&mut page, &self.credentials);
+        page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
+        page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {
             page.value("strategy", word(&STRATEGIES, self.routing.strategy));
             page.value("session-affinity", self.routing.session_affinity);
@@ -173,10 +179,6 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
-fn proxy_of(credential: &Credential) -> String {
-    credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
-}
-
 const fn long_context(long_context: LongContext) -> &'static str {
     match long_context {
         LongContext::Strip => "false",
@@ -185,9 +187,18 @@ const fn long_context(long_context: LongContext) -> &'static str {
     }
 }
 
+/// Printed with the entry that people log in to, not on its own.
+fn is_login(credential: &Credential) -> bool {
+    matches!(credential.auth, Auth::Token(TokenSource::Login(_)))
+}
+
+fn proxy_in_effect(credential: &Credential) -> String {
+    credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
+}
+
 fn print_credential(page: &mut Page, credential: &Credential) {
     let base_url = format!("{}{}", credential.origin, credential.base_path);
-    let proxy_url = proxy_of(credential);
+    let proxy_url = proxy_in_effect(credential);
     let key = optional(credential.auth.key());
     if credential.family == Family::OpenAiCompatible {
         page.text("name", credential.provider.as_str());
@@ -203,19 +214,15 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.text("proxy-url", &proxy_url);
         page.value("long-context", long_context(credential.long_context));
     }
-    print_models(page, &credential.models);
-    print_rest(page, credential);
+    print_rest_of_credential(page, credential);
 }
 
-fn print_models(page: &mut Page, models: &[Model]) {
-    page.list("models", models, |page, model| {
+/// What all kinds of credentials have.
+fn print_rest_of_credential(page: &mut Page, credential: &Credential) {
+    page.list("models", &credential.models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());
     });
-}
-
-/// What every list of credentials has.
-fn print_rest(page: &mut Page, credential: &Credential) {
     page.texts("excluded-models", &credential.excluded_models);
     print_headers(page, &credential.headers);
     page.text("prefix", credential.prefix.as_deref().unwrap_or_default());

@@ -43,7 +43,7 @@ impl fmt::Debug for TokenRequest {
 /// form that all servers read, JSON included.
 #[must_use]
 pub fn token_request(client: &OAuthClient, grant: &Grant<'_>) -> TokenRequest {
-    let mut members: Vec<(&str, &str)> = match grant {
+    let members: Vec<(&str, &str)> = match grant {
         Grant::RefreshToken(token) => {
             vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())]
         }
@@ -58,6 +58,14 @@ pub fn token_request(client: &OAuthClient, grant: &Grant<'_>) -> TokenRequest {
             ("device_code", code.expose()),
         ],
     };
+    written(client, members)
+}
+
+/// A question of `client`'s: what it asks, and who it is.
+pub(super) fn written<'a>(
+    client: &'a OAuthClient,
+    mut members: Vec<(&'a str, &'a str)>,
+) -> TokenRequest {
     members.push(("client_id", &client.client_id));
     if let Some(secret) = &client.client_secret {
         members.push(("client_secret", secret.expose()));

@@ -164,9 +164,14 @@ pub struct NewFile<'a> {
 
 impl NewFile<'_> {
     /// Writes the account, and puts it in the place of what is there once it is on the disk.
-    pub fn put(mut self, account: &StoredAccount) -> Result<(), StoreError> {
+    pub fn put(self, account: &StoredAccount) -> Result<(), StoreError> {
+        self.put_text(&account.to_text())
+    }
+
+    /// As [`Self::put`], for what is kept beside the accounts.
+    pub fn put_text(mut self, text: &str) -> Result<(), StoreError> {
         let file = &self.lock.file;
-        let written = self.new.write_all(account.to_text().as_bytes());
+        let written = self.new.write_all(text.as_bytes());
         let synced = written.and_then(|()| self.new.as_file().sync_all());
         synced.map_err(|cause| io_error("write", file, cause))?;
         let put = self.new.persist(file);
