@@ -14,7 +14,6 @@ use super::auth::{Auth, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::hosting::Hosting;
-use super::models::Model;
 use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
@@ -52,8 +51,9 @@ impl Settings {
             let of_family: Vec<_> = self
                 .credentials
                 .iter()
-                .filter(|one| one.family == family && one.hosting == Hosting::Plain)
-                .filter(|one| !is_login(one))
+                .filter(|one| {
+                    one.family == family && one.hosting == Hosting::Plain && !is_login(one)
+                })
                 .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
@@ -180,6 +180,14 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
+const fn long_context(long_context: LongContext) -> &'static str {
+    match long_context {
+        LongContext::Strip => "false",
+        LongContext::Keep => "true",
+        LongContext::Auto => "auto",
+    }
+}
+
 /// Printed with the entry that people log in to, not on its own.
 fn is_login(credential: &Credential) -> bool {
     matches!(credential.auth, Auth::Token(TokenSource::Login(_)))
@@ -187,14 +195,6 @@ fn is_login(credential: &Credential) -> bool {
 
 fn proxy_in_effect(credential: &Credential) -> String {
     credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
-}
-
-const fn long_context(long_context: LongContext) -> &'static str {
-    match long_context {
-        LongContext::Strip => "false",
-        LongContext::Keep => "true",
-        LongContext::Auto => "auto",
-    }
 }
 
 fn print_credential(page: &mut Page, credential: &Credential) {
@@ -224,19 +224,10 @@ fn print_credential(page: &mut Page, credential: &Credential) {
 
 /// What all kinds of credentials have.
 fn print_rest_of_credential(page: &mut Page, credential: &Credential) {
-    print_models(page, &credential.models);
-    print_rest(page, credential);
-}
-
-fn print_models(page: &mut Page, models: &[Model]) {
-    page.list("models", models, |page, model| {
+    page.list("models", &credential.models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());
     });
-}
-
-/// What every list of credentials has.
-fn print_rest(page: &mut Page, credential: &Credential) {
     page.texts("excluded-models", &credential.excluded_models);
     print_headers(page, &credential.headers);
     page.text("prefix", credential.prefix.as_deref().unwrap_or_default());

@@ -16,7 +16,7 @@ use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
 use crate::body::{find_model, replace_model};
-use crate::config::{Credential, Family, Hosting};
+use crate::config::{AzureApi, Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
@@ -165,9 +165,13 @@ fn list_path(credential: &Credential) -> String {
     let base = &credential.base_path;
     match credential.family {
         Family::Claude | Family::Bedrock => format!("{base}/v1/models"),
-        Family::OpenAi | Family::OpenAiCompatible | Family::Azure | Family::Codex => {
-            format!("{base}/models")
-        }
+        Family::Azure => match &credential.hosting {
+            Hosting::Azure(AzureApi::Dated(version)) => {
+                format!("{base}/openai/models?api-version={version}")
+            }
+            _ => format!("{base}/openai/v1/models"),
+        },
+        Family::OpenAi | Family::OpenAiCompatible | Family::Codex => format!("{base}/models"),
         Family::Gemini => format!("{base}/v1beta/models"),
         Family::Vertex | Family::VertexClaude => {
             format!("{base}/v1beta1/publishers/google/models")

@@ -39,7 +39,7 @@ const METADATA_PATH: &str = "/computeMetadata/v1/instance/service-accounts/defau
 
 /// One account of Google's.
 #[derive(Clone, Debug)]
-pub struct GoogleFetch {
+pub(super) struct GoogleFetch {
     source: GoogleSource,
     policy: TokenPolicy,
 }

@@ -12,7 +12,7 @@ const EXAMPLE: &str = include_str!("../../../config/ampgate.example.yaml");
 /// Where the keys of a credential are explained.
 const CREDENTIALS: &str = "claude-api-key";
 
-/// Lists of credentials that only we have: they share those keys, and none of CLIProxyAPI's.
+/// Lists that only we have: their entries have the keys of credentials, and none of CLIProxyAPI's.
 const OUR_LISTS: [&str; 4] = ["vertex-ai", "azure-openai", "chatgpt", "oauth"];
 
 /// A client's own limits are those of all clients over again.
@@ -85,8 +85,8 @@ impl Explanations {
         }
         let (list, rest) = path.split_once('.')?;
         let rest = rest.strip_prefix("api-key-entries.").unwrap_or(rest);
-        let is_other = OUR_LISTS.contains(&list)
-            || (list != CREDENTIALS && super::super::foreign::holds_credentials(list));
+        let has_keys = OUR_LISTS.contains(&list) || super::super::foreign::holds_credentials(list);
+        let is_other = list != CREDENTIALS && has_keys;
         is_other.then(|| self.find(&format!("{CREDENTIALS}.{rest}")))?
     }
 }

@@ -1,10 +1,9 @@
 //! The credentials of hosts of others' APIs.
 
-use super::{Page, long_context, optional, print_models, print_rest, proxy_in_effect};
+use super::{Page, long_context, optional, print_rest_of_credential, proxy_in_effect};
 use crate::config::auth::{Auth, GoogleSource, TokenSource};
 use crate::config::credential::{Credential, Family};
 use crate::config::hosting::{AzureApi, Hosting, VertexPlace};
-use crate::config::models::Model;
 
 pub fn print(page: &mut Page, credentials: &[Credential]) {
     page.list("vertex-ai", &vertex_entries(credentials), |page, entry| entry.print(page));
@@ -22,33 +21,25 @@ fn print_azure(page: &mut Page, credential: &Credential) {
     };
     page.text("api-version", version);
     page.text("proxy-url", &proxy_in_effect(credential));
-    print_models(page, &credential.models);
-    print_rest(page, credential);
+    print_rest_of_credential(page, credential);
 }
 
 /// What was one entry: for Gemini, for Claude, or for both.
 struct VertexEntry<'a> {
-    /// Of both, Claude's: only there the long context means something.
-    credential: &'a Credential,
+    /// Of both, Claude's, since only there the long context means something; with all models.
+    credential: Credential,
     place: &'a VertexPlace,
-    models: Vec<Model>,
 }
 
 fn vertex_entries(credentials: &[Credential]) -> Vec<VertexEntry<'_>> {
     let mut entries: Vec<VertexEntry<'_>> = Vec::new();
     for credential in credentials {
         let Hosting::VertexAi(place) = &credential.hosting else { continue };
-        let twin = entries.last_mut().filter(|last| are_twins(last.credential, credential));
-        match twin {
-            Some(entry) => {
-                entry.credential = credential;
-                entry.models.extend_from_slice(&credential.models);
-            }
-            None => {
-                let models = credential.models.clone();
-                entries.push(VertexEntry { credential, place, models });
-            }
+        let mut credential = credential.clone();
+        if let Some(gemini) = entries.pop_if(|last| are_twins(&last.credential, &credential)) {
+            credential.models.splice(0..0, gemini.credential.models);
         }
+        entries.push(VertexEntry { credential, place });
     }
     entries
 }
@@ -75,7 +66,7 @@ fn excluded_of(credential: &Credential) -> Vec<&str> {
 
 impl VertexEntry<'_> {
     fn print(&self, page: &mut Page) {
-        let Self { credential, place, models } = self;
+        let Self { credential, place } = self;
         page.text("project", &place.project);
         page.text("location", &place.location);
         let file = match &credential.auth {
@@ -88,7 +79,6 @@ impl VertexEntry<'_> {
         page.text("base-url", &format!("{}{}", credential.origin, credential.base_path));
         page.text("proxy-url", &proxy_in_effect(credential));
         page.value("long-context", long_context(credential.long_context));
-        print_models(page, models);
-        print_rest(page, credential);
+        print_rest_of_credential(page, credential);
     }
 }
