@@ -13,6 +13,7 @@ mod aliases;
 mod amp;
 mod auth;
 mod base_url;
+mod bedrock;
 mod client_rules;
 mod clients;
 mod compatible;

@@ -133,6 +133,11 @@ pub fn read(reader: &mut Reader<'_>, raw: &mut RawSettings) -> Vec<Credential> {
     for (index, entry) in reader.items(name, list).into_iter().enumerate() {
         all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
     }
+    let name = "bedrock";
+    let list = std::mem::take(&mut raw.bedrock);
+    for (index, entry) in reader.items(name, list).into_iter().enumerate() {
+        all.extend(reader.bedrock(&format!("{name}[{index}]"), entry));
+    }
     number(&mut all);
     all
 }
@@ -273,7 +278,7 @@ impl Reader<'_> {
         Some(prefix)
     }
 
-    fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
+    pub fn long_context(&mut self, path: &str, scalar: &Scalar) -> LongContext {
         let path = format!("{path}.long-context");
         match scalar {
             Scalar::Absent | Scalar::Bool(false) => LongContext::Strip,

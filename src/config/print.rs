@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::amp::{Amp, FALLBACKS};
+use super::auth::{Auth, AwsSource, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::prices::{PriceEntry, print_dollars};
@@ -45,6 +46,9 @@ impl Settings {
                 self.credentials.iter().filter(|credential| credential.family == family).collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
+        let is_bedrock = |credential: &&Credential| credential.family == Family::Bedrock;
+        let of_bedrock: Vec<_> = self.credentials.iter().filter(is_bedrock).collect();
+        page.list("bedrock", &of_bedrock, |page, credential| print_bedrock(page, credential));
         page.section("routing", |page| {
             page.value("strategy", word(&STRATEGIES, self.routing.strategy));
             page.value("session-affinity", self.routing.session_affinity);
@@ -184,13 +188,43 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.text("api-key", &key);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
-        let long_context = match credential.long_context {
-            LongContext::Strip => "false",
-            LongContext::Keep => "true",
-            LongContext::Auto => "auto",
-        };
-        page.value("long-context", long_context);
+        print_long_context(page, credential);
     }
+    print_shared(page, credential);
+}
+
+fn print_bedrock(page: &mut Page, credential: &Credential) {
+    match &credential.auth {
+        Auth::Token(TokenSource::Aws(AwsSource::Keys(keys))) => {
+            page.text("region", &keys.region);
+            page.text("access-key-id", &keys.access_key_id);
+            page.text("secret-access-key", &keys.secret_access_key.to_string());
+            page.text("session-token", &optional(keys.session_token.as_ref()));
+        }
+        Auth::Token(TokenSource::Aws(AwsSource::Chain { profile, region, .. })) => {
+            page.text("region", region);
+            page.text("profile", profile.as_deref().unwrap_or_default());
+        }
+        auth => page.text("api-key", &optional(auth.key())),
+    }
+    page.text("base-url", &format!("{}{}", credential.origin, credential.base_path));
+    let proxy_url = credential.proxy_url.as_ref().map(ToString::to_string);
+    page.text("proxy-url", &proxy_url.unwrap_or_else(|| "direct".to_owned()));
+    print_long_context(page, credential);
+    print_shared(page, credential);
+}
+
+fn print_long_context(page: &mut Page, credential: &Credential) {
+    let long_context = match credential.long_context {
+        LongContext::Strip => "false",
+        LongContext::Keep => "true",
+        LongContext::Auto => "auto",
+    };
+    page.value("long-context", long_context);
+}
+
+/// What credentials have in common, whichever list they stand in.
+fn print_shared(page: &mut Page, credential: &Credential) {
     page.list("models", &credential.models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());

@@ -27,6 +27,7 @@ pub struct RawSettings {
     pub gemini_api_key: List<Section<RawCredential>>,
     pub vertex_api_key: List<Section<RawCredential>>,
     pub openai_compatibility: List<Section<RawCompatible>>,
+    pub bedrock: List<Section<RawBedrock>>,
     pub routing: Section<RawRouting>,
     pub request_retry: Scalar,
     pub max_retry_interval: Scalar,
@@ -131,6 +132,33 @@ pub struct RawCompatible {
     pub prefix: Scalar,
     pub priority: Scalar,
     pub disable_cooling: Scalar,
+}
+
+/// Claude on Amazon Bedrock, in one region with one account.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawBedrock {
+    pub region: Scalar,
+    pub api_key: Scalar,
+    pub api_key_file: Scalar,
+    pub api_key_env: Scalar,
+    pub access_key_id: Scalar,
+    pub secret_access_key: Scalar,
+    pub secret_access_key_file: Scalar,
+    pub secret_access_key_env: Scalar,
+    pub session_token: Scalar,
+    pub session_token_file: Scalar,
+    pub session_token_env: Scalar,
+    pub profile: Scalar,
+    pub base_url: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
+    pub long_context: Scalar,
+    pub proxy_url: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]
