@@ -4,12 +4,14 @@
 //! | ---------- | ------------------------------------------------------------------------ |
 //! | `thinking` | says in the dialect's own words how hard the model should think          |
 //! | `amp`      | gives Amp's clients what they need of answers that are not Amp's         |
+//! | `bedrock`  | puts calls of Claude into Amazon Bedrock's words, and its answers back   |
 //! | `usage`    | asks what a stream costs, and hides the answer from who has not asked    |
 //!
 //! Here what [`crate::dialect`] knows meets what [`crate::body`] can do. Pure: bytes in, bytes out, and
 //! every byte that need not change stays.
 
 pub mod amp;
+pub mod bedrock;
 mod events;
 mod thinking;
 mod usage;

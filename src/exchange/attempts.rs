@@ -199,7 +199,8 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    let (outgoing, translation) = if plan.dialect == call.dialect {
+    let is_estimated = call.only_counts() && !hosted::can_count(family);
+    let (outgoing, translation) = if plan.dialect == call.dialect && !is_estimated {
         (local::call(&plan, call, &proof)?, None)
     } else if call.only_counts() {
         let answering = answering(call, &plan);

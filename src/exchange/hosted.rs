@@ -8,6 +8,8 @@ mod bedrock;
 mod codex;
 mod vertex_claude;
 
+use std::time::SystemTime;
+
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
@@ -30,7 +32,8 @@ pub(super) struct HostedCall<'a> {
     pub only_counts: bool,
     /// Without a content coding.
     pub body: &'a Bytes,
-    /// The client's; none where it speaks another dialect.
+    /// The client's, less a long-context flag that the credential is not to have; none where it speaks
+    /// another dialect.
     pub client_fields: &'a HeaderMap,
 }
 
@@ -46,6 +49,11 @@ pub(super) const fn is_hosted(family: Family) -> bool {
     matches!(family, Family::Azure | Family::Bedrock | Family::VertexClaude | Family::Codex)
 }
 
+/// Whether a provider counts tokens before a call.
+pub(super) const fn can_count(family: Family) -> bool {
+    !is_hosted(family) || matches!(family, Family::VertexClaude)
+}
+
 /// The request that asks a host for what `call` asks. Only for what [`is_hosted`] says is one.
 pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
     match call.credential.family {
@@ -59,6 +67,11 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayErr
         | Family::Vertex
         | Family::OpenAiCompatible => Err(GatewayError::Internal),
     }
+}
+
+/// The question that tells whether a host takes a credential, where it has no list of models to ask for.
+pub(super) fn probe(credential: &Credential) -> Option<HostedRequest> {
+    (credential.family == Family::Bedrock).then(|| bedrock::probe(credential))
 }
 
 /// Puts right what the general header policy could not know: `fields` have passed it.
@@ -82,7 +95,7 @@ pub(super) async fn answer(
     response: UpstreamResponse,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
     match family {
-        Family::Bedrock => Ok(bedrock::answer(streams, response)),
+        Family::Bedrock => Ok(bedrock::answer(response, SystemTime::now())),
         Family::Codex => codex::answer(streams, response).await,
         _ => Ok(response),
     }

@@ -13,6 +13,7 @@ mod admin;
 mod affinity;
 mod amp_history;
 mod amp_needs;
+mod bedrock;
 mod client_faults;
 mod dialects;
 mod drain;

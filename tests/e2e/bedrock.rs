@@ -1,0 +1,5 @@
+//! Claude on Amazon Bedrock: what it is asked, by whom that is signed, and what becomes of its answers.
+
+mod answers;
+mod bench;
+mod requests;
