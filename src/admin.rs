@@ -34,8 +34,8 @@ use prometheus::{TEXT_FORMAT, TextEncoder};
 use tokio::sync::watch;
 
 pub use status::{
-    AnswerTimes, Bucket, CredentialState, CredentialStatus, Failure, Instance, Open, Rest,
-    SeenLimit, Spend, Status, Tokens, Totals,
+    AccountStatus, AnswerTimes, Bucket, CredentialState, CredentialStatus, Failure, Instance, Open,
+    Rest, SeenLimit, Spend, Status, Tokens, Totals,
 };
 
 use self::access::Rules;
@@ -43,8 +43,10 @@ use self::events::Readers;
 use self::refusal::Refusal;
 use self::route::Route;
 use crate::actors::House;
-use crate::config::Listen;
+use crate::actors::tokens::AccountHealth;
+use crate::config::{Credential, Listen};
 use crate::metrics::Metrics;
+use crate::types::CredentialId;
 
 /// The page needs nothing that is not its own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -78,6 +80,7 @@ impl Site {
         report::status(&report::Sources {
             families: house.metrics.gather(),
             credentials: house.router.health(),
+            accounts: accounts(&house),
             failures: house.metrics.recent_failures(),
             replicas: replicas::instances(&house.state),
             uptime: self.started.elapsed(),
@@ -90,6 +93,17 @@ impl Site {
     fn status_json(&self) -> String {
         serde_json::to_string(&self.status()).expect("a status is names and numbers")
     }
+}
+
+/// How the logins of the configuration are doing, by the credentials that they are.
+fn accounts(house: &House) -> Vec<(CredentialId, AccountHealth)> {
+    let known = house.tokens.accounts();
+    let of = |credential: &Credential| {
+        let source = credential.auth.token_source()?;
+        let account = known.iter().find(|account| account.source == *source)?;
+        Some((credential.id.clone(), account.clone()))
+    };
+    house.settings.credentials.iter().filter_map(of).collect()
 }
 
 /// Mounts all routes of `site`.

@@ -192,7 +192,11 @@ impl Gateway {
                 }
             }
         }
-        let state = live.houses.borrow().state.clone();
+        let (state, tokens) = {
+            let house = live.houses.borrow();
+            (house.state.clone(), house.tokens.clone())
+        };
+        tokens.settled().await;
         state.leave().await;
         if let Some(traces) = traces {
             traces.stop().await;

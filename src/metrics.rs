@@ -205,6 +205,19 @@ impl Metrics {
         self.0.operations.retries.with_label_values(&[provider.as_str(), class]).inc();
     }
 
+    /// Begins to count the refreshes of a provider's tokens. Born with the first one, a series would begin
+    /// at 1, and no rate would see it.
+    pub fn refreshes_tokens_of(&self, provider: &str) {
+        for outcome in ["success", "failure", "login_needed"] {
+            self.0.operations.token_refreshes.with_label_values(&[provider, outcome]);
+        }
+    }
+
+    /// Counts what came of the refresh of a token: `success`, `failure` or `login_needed`.
+    pub fn token_refreshed(&self, provider: &str, outcome: &'static str) {
+        self.0.operations.token_refreshes.with_label_values(&[provider, outcome]).inc();
+    }
+
     /// Where the rests of credentials are counted.
     #[must_use]
     pub fn cooldown_count(&self) -> CooldownCount {

@@ -123,6 +123,7 @@ fn metrics_of_everything() -> Metrics {
     metrics.cooldown_count().rests(&credential, "class");
     metrics.reloaded(true);
     metrics.limited(&client, Limit::RequestsPerMinute(1));
+    metrics.token_refreshed("provider", "success");
     metrics.state_is_up(true);
     metrics.state_failed("operation");
     metrics.looks_up_rests_by(|| {

@@ -6,6 +6,7 @@
 //! | conversations  | the same: every replica knows where each of them is                  |
 //! | limits         | asked, in one step over all replicas, by who has limits and no longer than a deadline |
 //! | sums           | told each second, for the status page                                |
+//! | locks          | asked for by who refreshes a token, while no request waits or a token is missing |
 //!
 //! No request waits for anything else. A replica goes by its own view, which news of the others change
 //! as if they were its own; while the server is gone it remembers what it has to tell. What is told
@@ -17,6 +18,7 @@ mod again;
 mod claims;
 mod connection;
 mod keys;
+mod lock;
 mod names;
 mod news;
 mod outbox;
@@ -37,6 +39,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use claims::Claimed;
 pub use connection::StatePlan;
+pub use lock::{SharedLock, Turn};
 pub use names::{AccountName, ReplicaId};
 pub use news::{News, SharedBinding, SharedRest, SharedSuccess};
 pub use replicas::Replica;

@@ -1,18 +1,54 @@
 //! Tokens that expire: asked for ahead of time, by one at a time, and never lost.
+//!
+//! | part     | does                                                                            |
+//! | -------- | ------------------------------------------------------------------------------- |
+//! | `actor`  | one for each source: one question at a time, ahead of expiry, later after errors |
+//! | `fetch`  | what each kind of source does to get one token                                  |
+//! | `login`  | the kind that has a refresh token, which may be good for one use                |
+//! | `store`  | the files of such accounts, and their locks                                     |
+//! | `http`   | one question to an authorization server                                         |
+//! | `timing` | when to refresh, and when to try again                                          |
+//!
+//! A request reads the token without a hop while there is one to be shown. `docs/tokens.md` says what
+//! is promised.
 
+mod actor;
 mod fetch;
+mod health;
+pub mod http;
+mod login;
+pub mod store;
+mod timing;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use actix::{Actor as _, Addr};
+use futures::future::{LocalBoxFuture, join_all};
 
 pub use fetch::{Fetch, FetchError, Fetched};
+pub use health::{AccountHealth, AccountState};
 
+use self::actor::{Get, Look, Reconfigure, Settle, TokenActor, stopping};
+use self::health::{Published, has_expired};
+use self::login::Login;
 use super::clock::WallClock;
 use super::state::SharedState;
 use super::upstream::UpstreamPolicy;
 use crate::config::{AwsKeys, TokenSource};
+use crate::metrics::Metrics;
 use crate::types::ApiKey;
+
+/// How often an actor looks whether anything is to be done: a token that nobody asks for must not die
+/// meanwhile. Short enough for any lifetime, and by no clock but the one on the wall: a machine that was
+/// asleep is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the end of the process waits for questions that are under way: a refresh token that is spent
+/// has to be written down.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// What a request shows its provider for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +96,8 @@ pub struct TokenPolicy {
     pub clock: WallClock,
     /// Where replicas agree on who refreshes.
     pub state: SharedState,
+    /// Where refreshes are counted.
+    pub metrics: Metrics,
 }
 
 impl fmt::Debug for TokenPolicy {
@@ -69,40 +107,160 @@ impl fmt::Debug for TokenPolicy {
 }
 
 /// What the rest of the gateway holds instead of the actors' addresses.
-#[derive(Clone, Debug, Default)]
-pub struct Tokens;
+#[derive(Clone, Default)]
+pub struct Tokens(Option<Arc<Known>>);
+
+struct Known {
+    clock: WallClock,
+    /// In the order of the configuration.
+    order: Vec<TokenSource>,
+    accounts: HashMap<TokenSource, Account>,
+}
+
+#[derive(Clone)]
+struct Account {
+    published: Arc<Published>,
+    actor: Addr<TokenActor>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens")
+    }
+}
 
 impl Tokens {
     /// Starts an actor for each source on the current arbiter.
     #[must_use]
-    pub fn start(_sources: impl IntoIterator<Item = TokenSource>, _policy: TokenPolicy) -> Self {
-        Self
+    pub fn start(sources: impl IntoIterator<Item = TokenSource>, policy: TokenPolicy) -> Self {
+        Self::default().reconfigured(sources, policy)
     }
 
     /// The handle under another configuration: sources that it still has keep their actors, and what
-    /// those know.
+    /// those know. An actor of a source that is gone stops with the last request that holds this handle.
     #[must_use]
     pub fn reconfigured(
         &self,
-        _sources: impl IntoIterator<Item = TokenSource>,
-        _policy: TokenPolicy,
+        sources: impl IntoIterator<Item = TokenSource>,
+        policy: TokenPolicy,
     ) -> Self {
-        Self
+        let mut accounts = HashMap::new();
+        let mut order = Vec::new();
+        for source in sources {
+            if accounts.contains_key(&source) {
+                continue;
+            }
+            let account = match self.account(&source) {
+                Some(account) => {
+                    account.actor.do_send(Reconfigure(policy.clone()));
+                    account.clone()
+                }
+                None => Account::start(source.clone(), fetch_of(&source, &policy), policy.clone()),
+            };
+            order.push(source.clone());
+            accounts.insert(source, account);
+        }
+        Self(Some(Arc::new(Known { clock: policy.clock, order, accounts })))
+    }
+
+    fn account(&self, source: &TokenSource) -> Option<&Account> {
+        self.0.as_ref()?.accounts.get(source)
     }
 
     /// A token that is valid now. Read without a hop unless it has to be asked for.
-    #[expect(clippy::unused_async, reason = "until sources are asked")]
-    pub async fn token(&self, _source: &TokenSource) -> Result<Arc<Token>, TokenError> {
-        Err(TokenError::Unavailable { cause: "no source of tokens".to_owned() })
+    pub async fn token(&self, source: &TokenSource) -> Result<Arc<Token>, TokenError> {
+        let (Some(known), Some(account)) = (&self.0, self.account(source)) else {
+            return Err(stopping());
+        };
+        account.token(known.clock.now()).await
     }
 
     /// A token in the place of `refused`, which its provider has answered with 401.
-    #[expect(clippy::unused_async, reason = "until sources are asked")]
     pub async fn renewed(
         &self,
-        _source: &TokenSource,
-        _refused: &Arc<Token>,
+        source: &TokenSource,
+        refused: &Arc<Token>,
     ) -> Result<Arc<Token>, TokenError> {
-        Err(TokenError::Unavailable { cause: "no source of tokens".to_owned() })
+        let account = self.account(source).ok_or_else(stopping)?;
+        account.get(Some(refused.clone())).await
+    }
+
+    /// How each account is doing, in the order of the configuration.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountHealth> {
+        let Some(known) = &self.0 else { return Vec::new() };
+        let now = known.clock.now();
+        let health = |source| Some(known.accounts.get(source)?.published.health_of(source, now));
+        known.order.iter().filter_map(health).collect()
+    }
+
+    /// Waits for the questions that are under way, for some ten seconds at most. For the end of the
+    /// process, so that no refresh token is spent whose successor nobody has written down.
+    pub async fn settled(&self) {
+        let Some(known) = &self.0 else { return };
+        let all = join_all(known.accounts.values().map(|account| account.actor.send(Settle)));
+        if tokio::time::timeout(SETTLING, all).await.is_err() {
+            tracing::warn!(
+                "stopped while a token was being refreshed; it may have to be logged in again"
+            );
+        }
     }
 }
+
+impl Account {
+    fn start(source: TokenSource, fetch: Box<dyn Fetch>, policy: TokenPolicy) -> Self {
+        let published = Arc::new(Published::default());
+        let actor = TokenActor::new(source, fetch, policy, published.clone()).start();
+        // From outside: an interval of the actor's own would keep it alive for ever.
+        let weak = actor.downgrade();
+        actix_rt::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let Some(actor) = weak.upgrade() else { return };
+                actor.do_send(Look);
+            }
+        });
+        Self { published, actor }
+    }
+
+    async fn token(&self, now: SystemTime) -> Result<Arc<Token>, TokenError> {
+        if let Some(current) = &*self.published.current.load()
+            && !has_expired(&current.token, now)
+        {
+            if current.due_at.is_some_and(|due_at| due_at <= now)
+                && self.published.is_first_to_tell()
+            {
+                self.actor.do_send(Look);
+            }
+            return Ok(current.token.clone());
+        }
+        self.get(None).await
+    }
+
+    async fn get(&self, refused: Option<Arc<Token>>) -> Result<Arc<Token>, TokenError> {
+        self.actor.send(Get { refused }).await.unwrap_or_else(|_closed| Err(stopping()))
+    }
+}
+
+/// What gets the tokens of a source.
+fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
+    match source {
+        TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
+        TokenSource::Codex(_) => Box::new(Unsupported),
+        TokenSource::Google(_) => Box::new(Unsupported),
+        TokenSource::Aws(_) => Box::new(Unsupported),
+    }
+}
+
+/// A kind of source that nothing gets tokens of.
+struct Unsupported;
+
+impl Fetch for Unsupported {
+    fn fetch(&self, _: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
+        let reason = "this kind of login is not supported in this build".to_owned();
+        Box::pin(std::future::ready(Err(FetchError::Final { reason })))
+    }
+}
+
+#[cfg(test)]
+mod tests;

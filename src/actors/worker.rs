@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::clock::WallClock;
 use super::limits::Limits;
 use super::router::ProviderRouter;
 use super::secrets::Secrets;
@@ -28,6 +29,8 @@ pub struct House {
     pub upstream: Arc<UpstreamPolicy>,
     /// Where tokens that expire come from.
     pub tokens: Tokens,
+    /// The date by which it was started, tests included.
+    pub wall_clock: WallClock,
     pub drain: Drain,
     pub metrics: Metrics,
     /// What other replicas know.
@@ -63,6 +66,7 @@ impl Handles {
             drain,
             metrics,
             state,
+            wall_clock: _,
         } = house.clone();
         let upstream = Upstream::start(UpstreamActor::new(upstream));
         Self { settings, keyring, secrets, router, limits, upstream, tokens, drain, metrics, state }
@@ -126,7 +130,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::clock::{Clock, WallClock};
+    use crate::actors::clock::Clock;
     use crate::actors::router::{Fallbacks, RouterSettings, Rules};
     use crate::actors::secrets::KeySources;
     use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamTls};
@@ -160,6 +164,7 @@ mod tests {
             limits: Limits::new(&[], WallClock::system(), Metrics::default()),
             upstream: policy(),
             tokens: Tokens::default(),
+            wall_clock: WallClock::system(),
             drain: Drain::default(),
             metrics: Metrics::default(),
             state: SharedState::start(None, Metrics::default(), Clock::system()),

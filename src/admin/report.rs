@@ -10,16 +10,21 @@ use prometheus::proto::MetricFamily;
 
 use self::counted::{Counted, Samples};
 use super::status::{
-    CredentialState, CredentialStatus, Failure, Instance, Open, Rest, SeenLimit, Status, Totals,
+    AccountStatus, CredentialState, CredentialStatus, Failure, Instance, Open, Rest, SeenLimit,
+    Status, Totals,
 };
 use crate::actors::router::{CredentialHealth, ListedRest};
+use crate::actors::tokens::AccountHealth;
 use crate::metrics::RecentFailure;
+use crate::types::CredentialId;
 
 /// What a status is made of.
 pub(super) struct Sources {
     pub families: Vec<MetricFamily>,
     /// In the order of the configuration.
     pub credentials: Vec<CredentialHealth>,
+    /// Of those credentials that have one.
+    pub accounts: Vec<(CredentialId, AccountHealth)>,
     /// The newest first.
     pub failures: Vec<RecentFailure>,
     pub replicas: Vec<Instance>,
@@ -61,6 +66,7 @@ pub(super) fn status(sources: &Sources) -> Status {
 fn credentials(sources: &Sources, samples: &Samples<'_>) -> Vec<CredentialStatus> {
     let of = |health: &CredentialHealth| {
         let (requests, failed) = counted::of_credential(samples, health.id.as_str());
+        let account = sources.accounts.iter().find(|(id, _)| *id == health.id);
         CredentialStatus {
             id: health.id.to_string(),
             provider: health.provider.to_string(),
@@ -69,9 +75,21 @@ fn credentials(sources: &Sources, samples: &Samples<'_>) -> Vec<CredentialStatus
             requests,
             failed,
             limits: health.limits.iter().map(|limit| seen(limit, sources.now)).collect(),
+            account: account.map(|(_, account)| of_account(account, sources.now)),
         }
     };
     sources.credentials.iter().map(of).collect()
+}
+
+fn of_account(health: &AccountHealth, now: SystemTime) -> AccountStatus {
+    let left = |at: SystemTime| at.duration_since(now).unwrap_or_default().as_secs();
+    AccountStatus {
+        label: health.label.clone(),
+        plan: health.plan.clone(),
+        expires_in_seconds: health.expires_at.map(left),
+        state: health.state.as_str(),
+        trouble: health.state.trouble().map(str::to_owned),
+    }
 }
 
 /// The whole credential counts before its models, and what rests before what is to be found out.

@@ -1,6 +1,7 @@
 //! What the status page shows and `/status` answers, as plain data.
 //!
-//! No secret can stand in it: names, numbers and codes only.
+//! No secret can stand in it: names, numbers and codes, and of an account what an authorization server's
+//! answer came to, in words of ours.
 
 use serde::Serialize;
 
@@ -102,6 +103,22 @@ pub struct CredentialStatus {
     pub failed: u64,
     /// What the provider last said of its limits in answers.
     pub limits: Vec<SeenLimit>,
+    /// Whose login it is; `None` where a key opens the door.
+    pub account: Option<AccountStatus>,
+}
+
+/// How the login of a credential is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountStatus {
+    /// For people: an address, a name.
+    pub label: Option<String>,
+    pub plan: Option<String>,
+    /// Of the token in use; 0 when it is over.
+    pub expires_in_seconds: Option<u64>,
+    /// `fresh`, `expiring`, `refreshing`, `login_needed` or `failing`.
+    pub state: &'static str,
+    /// Why it needs a login, or what the last try to refresh it came to.
+    pub trouble: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

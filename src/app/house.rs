@@ -15,7 +15,7 @@ use crate::actors::state::{SharedState, StatePlan};
 use crate::actors::tokens::{TokenPolicy, Tokens};
 use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
 use crate::config::{
-    Amp, Auth, Client, ClientLimits, ClientRules, Fallback, Listen, Settings, TokenSource,
+    Amp, Client, ClientLimits, ClientRules, Fallback, Listen, Settings, TokenSource,
 };
 use crate::drain::Drain;
 use crate::metrics::{CredentialRest, Metrics};
@@ -82,7 +82,11 @@ impl Plans {
             router,
             limits: limits.sharing_through(state.clone()),
             upstream: self.upstream.clone(),
-            tokens: Tokens::start(self.token_sources(), self.token_policy(&wall_clock, &state)),
+            tokens: Tokens::start(
+                self.token_sources(),
+                self.token_policy(&wall_clock, &state, &metrics),
+            ),
+            wall_clock,
             drain,
             metrics,
             state,
@@ -94,7 +98,7 @@ impl Plans {
     pub async fn rebuild(&self, before: &House) -> House {
         before.state.reconfigure(self.state.clone());
         let router = before.router.reconfigured(self.router.clone()).await;
-        let token_policy = self.token_policy(&WallClock::system(), &before.state);
+        let token_policy = self.token_policy(&before.wall_clock, &before.state, &before.metrics);
         self.tell(&before.metrics, &router);
         House {
             settings: self.settings.clone(),
@@ -109,16 +113,18 @@ impl Plans {
     }
 
     fn token_sources(&self) -> Vec<TokenSource> {
-        let sources = self.settings.credentials.iter().filter_map(|one| match &one.auth {
-            Auth::Token(source) => Some(source.clone()),
-            Auth::Open | Auth::Key(_) | Auth::ClientLogin => None,
-        });
-        sources.collect()
+        let credentials = self.settings.credentials.iter();
+        credentials.filter_map(|one| one.auth.token_source().cloned()).collect()
     }
 
-    fn token_policy(&self, clock: &WallClock, state: &SharedState) -> TokenPolicy {
+    fn token_policy(
+        &self,
+        clock: &WallClock,
+        state: &SharedState,
+        metrics: &Metrics,
+    ) -> TokenPolicy {
         let (upstream, clock, state) = (self.upstream.clone(), clock.clone(), state.clone());
-        TokenPolicy { upstream, clock, state }
+        TokenPolicy { upstream, clock, state, metrics: metrics.clone() }
     }
 
     /// Tells the metrics which names are the configuration's, and who knows its credentials.

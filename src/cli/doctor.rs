@@ -30,12 +30,15 @@ use self::finding::{Chapter, Finding, Level, Report};
 use self::gateway::Life;
 use self::machine::Seen;
 use super::{Failure, say};
-use crate::actors::tokens::Tokens;
+use crate::actors::clock::{Clock, WallClock};
+use crate::actors::state::SharedState;
+use crate::actors::tokens::{TokenPolicy, Tokens};
 use crate::actors::upstream::{
     ConnectionLimits, Timeouts, TrustError, Upstream, UpstreamActor, UpstreamPolicy, UpstreamTls,
 };
 use crate::app::amp_api_key;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
+use crate::metrics::Metrics;
 use crate::types::{ApiKey, Keyring};
 
 /// Where a gateway listens that nobody has configured.
@@ -105,8 +108,10 @@ async fn examine(sources: &Sources, agent: Option<Agent>, given: Option<Gateway>
     let upstream = Upstream::start(UpstreamActor::new(policy.clone()));
     if let (Some(settings), None) = (settings, agent) {
         let key: Option<ApiKey> = key.flatten();
-        let asked =
-            upstreams::ask(settings, key.as_ref(), &policy, &upstream, &Tokens::default()).await;
+        let tokens = tokens(settings, &policy);
+        let asked = upstreams::ask(settings, key.as_ref(), &policy, &upstream, &tokens).await;
+        // A refresh token that is spent has to be written down before this process ends.
+        tokens.settled().await;
         chapters.extend(asked.chapters);
         chapters.push(Chapter::new("Clock", vec![clock::judge(&asked.skews)]));
     }
@@ -125,6 +130,16 @@ async fn examine(sources: &Sources, agent: Option<Agent>, given: Option<Gateway>
     }
     chapters.retain(|chapter| !chapter.findings.is_empty());
     Report::of(chapters)
+}
+
+/// The accounts' tokens, refreshed if need be, as the gateway would: under the locks of their files, so
+/// that a gateway that runs loses none.
+fn tokens(settings: &Settings, policy: &Arc<UpstreamPolicy>) -> Tokens {
+    let metrics = Metrics::default();
+    let state = SharedState::start(None, metrics.clone(), Clock::system());
+    let (upstream, clock) = (policy.clone(), WallClock::system());
+    let sources = settings.credentials.iter().filter_map(|one| one.auth.token_source().cloned());
+    Tokens::start(sources, TokenPolicy { upstream, clock, state, metrics })
 }
 
 fn gateway_of(settings: Option<&Settings>) -> Result<Gateway, String> {

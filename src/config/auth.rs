@@ -126,6 +126,28 @@ impl Auth {
             Self::Open | Self::Token(_) | Self::ClientLogin => None,
         }
     }
+
+    /// Where the token comes from, where that is what opens the door.
+    #[must_use]
+    pub fn token_source(&self) -> Option<&TokenSource> {
+        match self {
+            Self::Token(source) => Some(source),
+            Self::Open | Self::Key(_) | Self::ClientLogin => None,
+        }
+    }
+}
+
+impl TokenSource {
+    /// What the provider of its accounts is called, for logs and metrics: one of a few names.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Login(account) => account.client.name.as_str(),
+            Self::Codex(_) => "codex",
+            Self::Google(_) => "google",
+            Self::Aws(_) => "aws",
+        }
+    }
 }
 
 impl fmt::Display for TokenSource {

@@ -23,6 +23,7 @@ pub(super) struct Operations {
     pub reloads: IntCounterVec,
     pub configured_at: IntGauge,
     pub last_reload_is_good: IntGauge,
+    pub token_refreshes: IntCounterVec,
 }
 
 impl Operations {
@@ -92,6 +93,11 @@ impl Operations {
             relayed_up: relayed.with_label_values(&["to_upstream"]),
             relayed_down: relayed.with_label_values(&["to_client"]),
             reloads,
+            token_refreshes: counters(
+                "ampgate_token_refreshes_total",
+                "Tokens of accounts that were to be refreshed, by what came of it.",
+                &["provider", "outcome"],
+            ),
             configured_at: gauge(
                 "ampgate_config_last_success_timestamp_seconds",
                 "When the configuration in effect was read, in seconds since 1970.",

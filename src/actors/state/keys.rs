@@ -13,6 +13,7 @@ pub struct Keys {
     replicas: String,
     channel: String,
     clients: String,
+    locks: String,
 }
 
 impl Keys {
@@ -23,6 +24,7 @@ impl Keys {
             replicas: format!("{prefix}:replicas"),
             channel: format!("{prefix}:news"),
             clients: format!("{prefix}:client:"),
+            locks: format!("{prefix}:lock:"),
         }
     }
 
@@ -43,6 +45,10 @@ impl Keys {
     /// What is counted for a client. Its name is no secret: logs and metrics have it, too.
     pub fn client(&self, client: &ClientId) -> String {
         format!("{}{client}", self.clients)
+    }
+
+    pub fn lock(&self, name: &str) -> String {
+        format!("{}{name}", self.locks)
     }
 
     pub fn channel(&self) -> &str {

@@ -22,6 +22,8 @@ static COUNTED: LazyLock<Script> =
 static LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/leave.lua")));
 pub static PAGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/page.lua")));
 pub static BEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/beat.lua")));
+pub static UNLOCK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/unlock.lua")));
 
 /// As many models as one replica lets rest.
 const MOST_RESTS: u32 = 4096;
@@ -35,8 +37,8 @@ const KEPT_AFTER_REST: Duration = Duration::from_secs(10 * 60);
 pub const COUNTS_KEPT_MS: u64 = 32 * 24 * 60 * 60 * 1000;
 
 /// Everything a server has to know before it is asked.
-pub fn all() -> [&'static Script; 8] {
-    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT, &CLAIM, &COUNTED, &LEAVE]
+pub fn all() -> [&'static Script; 9] {
+    [&KEEP, &SERVED, &RESET, &PAGE, &BEAT, &CLAIM, &COUNTED, &LEAVE, &UNLOCK]
 }
 
 /// The commands that tell `batch`, in its order.

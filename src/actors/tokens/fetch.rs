@@ -5,13 +5,26 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 
-use super::Token;
+use super::{Token, TokenPolicy};
+
+/// How often a source is looked at again that needs a person's help, unless it says otherwise.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// One source of tokens, as its actor asks it.
 pub trait Fetch: 'static {
     /// Gets a token. `refused` is the one that its provider has turned down, if that is why it is asked.
     /// Called again only when the future before has ended; dropping that loses nothing.
     fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched>;
+
+    /// Takes what a reload has changed. `false`: it cannot, and another one is made in its place.
+    fn reconfigure(&self, _policy: &TokenPolicy) -> bool {
+        false
+    }
+
+    /// How soon it may be asked again after a final error, to see whether somebody has helped.
+    fn look_again(&self) -> Duration {
+        LOOK_AGAIN
+    }
 }
 
 /// What came of it.

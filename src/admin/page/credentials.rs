@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::marks::gauge;
 use super::numbers::{counted, duration, grouped, percent};
-use crate::admin::{CredentialState, CredentialStatus, Rest, SeenLimit};
+use crate::admin::{AccountStatus, CredentialState, CredentialStatus, Rest, SeenLimit};
 
 /// How a state is called, and the class that colours it. Its shape is in [`shape`].
 const fn words(state: CredentialState) -> (&'static str, &'static str) {
@@ -41,7 +41,8 @@ fn summary(credentials: &[CredentialStatus]) -> String {
 }
 
 fn card(credential: &CredentialStatus) -> Markup {
-    let CredentialStatus { id, provider, state, rests, requests, failed, limits } = credential;
+    let CredentialStatus { id, provider, state, rests, requests, failed, limits, account } =
+        credential;
     let (class, state_words) = words(*state);
     html! {
         li class={ "credential " (class) } data-key=(id) tabindex="-1" {
@@ -53,6 +54,7 @@ fn card(credential: &CredentialStatus) -> Markup {
                 (provider) ", " (counted(*requests, "request", "requests"))
                 @if *failed > 0 { ", " span.bad { (grouped(*failed)) " failed" } }
             }
+            @if let Some(account) = account { (login(account)) }
             @if !rests.is_empty() { ul.rests { @for rest in rests { li { (said(rest)) } } } }
             @if !limits.is_empty() { ul.limits { @for limit in limits { li { (left(limit)) } } } }
             @if *state != CredentialState::Ready {
@@ -61,6 +63,29 @@ fn card(credential: &CredentialStatus) -> Markup {
                     " "
                     output {}
                 }
+            }
+        }
+    }
+}
+
+/// Whose login it is, and what has to be done about it.
+fn login(account: &AccountStatus) -> Markup {
+    let AccountStatus { label, plan, expires_in_seconds, state, trouble } = account;
+    html! {
+        p.of.login {
+            @if let Some(label) = label { (label) } @else { "login" }
+            @if let Some(plan) = plan { ", plan " (plan) }
+            @match (trouble, expires_in_seconds) {
+                (Some(trouble), _) => {
+                    ": " span.bad {
+                        @if *state == "login_needed" { "login needed" } @else { "not refreshed" }
+                        " (" (trouble) ")"
+                    }
+                }
+                (None, Some(left)) => {
+                    ", token for " span.left data-seconds-left=(left) { (duration(*left)) }
+                }
+                (None, None) => {}
             }
         }
     }
@@ -226,6 +251,30 @@ mod tests {
         ];
         for (rest, first, second) in cases {
             let html = said(&rest).into_string();
+            assert!(html.contains(first) && html.contains(second), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_login_says_whose_it_is_and_what_is_wrong_with_it() {
+        let account = |state, trouble: Option<&str>| AccountStatus {
+            label: Some("a@example.org".to_owned()),
+            plan: Some("pro".to_owned()),
+            expires_in_seconds: Some(600),
+            state,
+            trouble: trouble.map(str::to_owned),
+        };
+        let cases = [
+            (account("fresh", None), "a@example.org, plan pro, token for ", "600"),
+            (account("failing", Some("no answer")), "not refreshed", "(no answer)"),
+            (
+                account("login_needed", Some("run it <again>")),
+                "login needed",
+                "run it &lt;again&gt;",
+            ),
+        ];
+        for (account, first, second) in cases {
+            let html = login(&account).into_string();
             assert!(html.contains(first) && html.contains(second), "{html}");
         }
     }

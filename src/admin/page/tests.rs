@@ -29,7 +29,16 @@ fn answer_times(counts: [u64; 15], median: f64, p95: f64) -> AnswerTimes {
 fn credential(id: &str, state: CredentialState, rests: Vec<Rest>) -> CredentialStatus {
     let provider = id.rsplit_once('-').map_or(id, |(provider, _)| provider).to_owned();
     let limits = Vec::new();
-    CredentialStatus { id: id.to_owned(), provider, state, rests, requests: 412, failed: 3, limits }
+    CredentialStatus {
+        id: id.to_owned(),
+        provider,
+        state,
+        rests,
+        requests: 412,
+        failed: 3,
+        limits,
+        account: None,
+    }
 }
 
 fn limit(name: &str, limit: f64, remaining: f64) -> SeenLimit {

@@ -1,5 +1,7 @@
 use super::*;
+use crate::actors::tokens::AccountState;
 use crate::admin::status::{Bucket, Spend};
+use crate::config::TokenSource;
 use crate::dialect::ToldLimit;
 use crate::metrics::{EndedRequest, GenAi, Metrics};
 use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, TokenUsage};
@@ -64,6 +66,7 @@ fn sources(metrics: &Metrics) -> Sources {
     Sources {
         families: metrics.gather(),
         credentials: Vec::new(),
+        accounts: Vec::new(),
         failures: metrics.recent_failures(),
         replicas: Vec::new(),
         uptime: Duration::from_secs(90),
@@ -223,9 +226,21 @@ fn what_is_left_is_told_in_seconds_that_are_never_too_few() {
         ],
     };
 
-    let status = status(&Sources { credentials: vec![health], ..base });
+    let account = AccountHealth {
+        source: TokenSource::Codex("/a".into()),
+        label: Some("a@example.org".to_owned()),
+        plan: None,
+        expires_at: Some(base.now + millis(9_500)),
+        state: AccountState::LoginNeeded { reason: "invalid_grant".to_owned() },
+    };
+    let accounts = vec![(CredentialId::new("claude-1"), account)];
+
+    let status = status(&Sources { credentials: vec![health], accounts, ..base });
 
     let credential = &status.credentials[0];
+    let account = credential.account.as_ref().unwrap();
+    assert_eq!((account.state, account.expires_in_seconds), ("login_needed", Some(9)));
+    assert_eq!(account.trouble.as_deref(), Some("invalid_grant"));
     assert_eq!((credential.requests, credential.failed), (2, 1));
     assert_eq!(credential.rests[0].seconds_left, 2);
     let resets: Vec<_> = credential.limits.iter().map(|limit| limit.resets_in_seconds).collect();

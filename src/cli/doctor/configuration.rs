@@ -135,7 +135,7 @@ pub fn of_permissions(files: &[Readable]) -> Vec<Finding> {
 }
 
 /// The files that hold keys: those that secrets were read from, the configuration if a key is written
-/// in it, the private key for TLS, and Amp's secrets file if it is used.
+/// in it, the private key for TLS, accounts that are logged in, and Amp's secrets file if it is used.
 pub fn files_with_keys(
     loaded: &Loaded,
     keyring: &Keyring,
@@ -146,11 +146,15 @@ pub fn files_with_keys(
     let is_public = |file: &&PathBuf| {
         certificate.is_some_and(|files| files.cert == **file)
             || settings.tls.upstream_ca.as_ref() == Some(*file)
+            || settings.oauth.iter().any(|entry| entry.list_file() == **file)
     };
     let is_config = |file: &Path| loaded.file.as_deref() == Some(file);
     let holds_keys = |file: &&PathBuf| !is_config(file) || has_key(file, settings, keyring);
     let files = loaded.files.iter().filter(|file| !is_public(file)).filter(holds_keys);
     let mut files: Vec<PathBuf> = files.cloned().collect();
+    for entry in &settings.oauth {
+        files.extend(entry.accounts.iter().map(|account| entry.account_file(&account.id)));
+    }
     if let (Some(AmpKey::File), Some(amp)) = (amp_key, &settings.amp) {
         files.push(amp.secrets_file.clone());
     }
