@@ -2,6 +2,7 @@
 //!
 //! | part     | does                                                                            |
 //! | -------- | ------------------------------------------------------------------------------- |
+//! | `aws`    | the kind that signs requests to AWS                                             |
 //! | `actor`  | one for each source: one question at a time, ahead of expiry, later after errors |
 //! | `fetch`  | what each kind of source does to get one token                                  |
 //! | `login`  | the kind that has a refresh token, which may be good for one use                |
@@ -13,6 +14,7 @@
 //! is promised.
 
 mod actor;
+mod aws;
 mod fetch;
 mod health;
 pub mod http;
@@ -32,6 +34,7 @@ pub use fetch::{Fetch, FetchError, Fetched};
 pub use health::{AccountHealth, AccountState};
 
 use self::actor::{Get, Look, Reconfigure, Settle, TokenActor, stopping};
+use self::aws::Aws;
 use self::health::{Published, has_expired};
 use self::login::Login;
 use super::clock::WallClock;
@@ -248,7 +251,7 @@ fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
         TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
         TokenSource::Codex(_) => Box::new(Unsupported),
         TokenSource::Google(_) => Box::new(Unsupported),
-        TokenSource::Aws(_) => Box::new(Unsupported),
+        TokenSource::Aws(source) => Box::new(Aws::new(source.clone(), policy.upstream.clone())),
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod answers;
 mod bench;
+mod keys;
 mod requests;
