@@ -4,6 +4,7 @@
 //! | ---------- | ------------------------------------------------------------------------ |
 //! | `thinking` | says in the dialect's own words how hard the model should think          |
 //! | `amp`      | gives Amp's clients what they need of answers that are not Amp's         |
+//! | `bedrock`  | puts calls of Claude into Amazon Bedrock's words, and its answers back   |
 //! | `usage`    | asks what a stream costs, and hides the answer from who has not asked    |
 //! | `codex`    | puts a call right for the backend of `ChatGPT` plans                     |
 //! | `vertex_claude` | says to Vertex AI what Anthropic is told elsewhere in the request   |
@@ -12,6 +13,7 @@
 //! every byte that need not change stays.
 
 pub mod amp;
+pub mod bedrock;
 mod codex;
 mod events;
 mod thinking;

@@ -15,6 +15,7 @@ mod amp;
 mod auth;
 mod azure;
 mod base_url;
+mod bedrock;
 mod chatgpt;
 mod client_rules;
 mod clients;

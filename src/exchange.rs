@@ -24,6 +24,7 @@ mod models;
 mod proof;
 mod sent;
 mod served;
+mod signature;
 mod socket;
 mod stream;
 

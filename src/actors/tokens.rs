@@ -2,11 +2,11 @@
 //!
 //! | part     | does                                                                            |
 //! | -------- | ------------------------------------------------------------------------------- |
+//! | `aws`    | the kind that signs requests to AWS                                             |
 //! | `actor`  | one for each source: one question at a time, ahead of expiry, later after errors |
 //! | `fetch`  | what each kind of source does to get one token                                  |
 //! | `codex_file` | the kind that another program keeps in a file                               |
 //! | `google` | service accounts and logins of Google's                                         |
-//! | `aws`    | the kind that signs requests to AWS                                             |
 //! | `login`  | the kind that has a refresh token, which may be good for one use                |
 //! | `store`  | the files of such accounts, and their locks                                     |
 //! | `http`   | one question to an authorization server                                         |
@@ -16,6 +16,7 @@
 //! is promised.
 
 mod actor;
+mod aws;
 mod codex_file;
 mod fetch;
 mod google;
@@ -37,6 +38,7 @@ pub use fetch::{Fetch, FetchError, Fetched};
 pub use health::{AccountHealth, AccountState};
 
 use self::actor::{Get, Look, Reconfigure, Settle, TokenActor, stopping};
+use self::aws::Aws;
 use self::codex_file::CodexFile;
 use self::google::GoogleFetch;
 use self::health::{Published, has_expired};
@@ -264,7 +266,7 @@ fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
             Box::new(CodexFile::new(file.clone(), policy.clock.clone()))
         }
         TokenSource::Google(google) => Box::new(GoogleFetch::new(google.clone(), policy.clone())),
-        TokenSource::Aws(_) => Box::new(Unsupported),
+        TokenSource::Aws(source) => Box::new(Aws::new(source.clone(), policy.upstream.clone())),
     }
 }
 

@@ -33,7 +33,7 @@ use futures::future::LocalBoxFuture;
 pub use examine::{Sight, examine};
 pub use flight::OutgoingRequest;
 pub use handshake::{Switched, TunnelAnswer};
-pub use incoming::{BodyBroke, UpstreamBody, UpstreamResponse};
+pub use incoming::{BodyBroke, BodyDecoder, UpstreamBody, UpstreamResponse};
 pub use limit::{ConnectionLimits, Permit};
 pub use outgoing::{BodyFault, RequestBody, StreamedBody};
 pub use proxy::ProxyFault;

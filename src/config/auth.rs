@@ -102,13 +102,20 @@ pub enum GoogleSource {
 pub enum AwsSource {
     /// A long-lived key, or a temporary one that somebody else keeps fresh.
     Keys(AwsKeys),
-    /// AWS's own order: environment, profile, web identity, container, machine.
-    Chain { profile: Option<String>, region: String },
+    /// A profile, or AWS's own order: environment, profile, web identity, container, machine.
+    Chain {
+        profile: Option<String>,
+        region: String,
+        /// The way to AWS's token service. What is on the machine or beside it is asked directly.
+        proxy: Option<Proxy>,
+    },
 }
 
 /// What requests to AWS are signed with. The secret parts print as stars.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AwsKeys {
+    /// Signatures are good in one region.
+    pub region: String,
     pub access_key_id: String,
     pub secret_access_key: ApiKey,
     pub session_token: Option<ApiKey>,
@@ -155,8 +162,10 @@ impl fmt::Display for TokenSource {
             Self::Codex(file) => write!(f, "codex {}", file.display()),
             Self::Google(GoogleSource::File { path, .. }) => write!(f, "google {}", path.display()),
             Self::Google(GoogleSource::MetadataServer { origin }) => write!(f, "google {origin}"),
-            Self::Aws(AwsSource::Keys(keys)) => write!(f, "aws {}", keys.access_key_id),
-            Self::Aws(AwsSource::Chain { profile, region }) => {
+            Self::Aws(AwsSource::Keys(keys)) => {
+                write!(f, "aws {} {}", keys.access_key_id, keys.region)
+            }
+            Self::Aws(AwsSource::Chain { profile, region, .. }) => {
                 write!(f, "aws {} {region}", profile.as_deref().unwrap_or_default())
             }
         }

@@ -149,10 +149,15 @@ pub fn read(
     for (index, entry) in reader.items(name, list).into_iter().enumerate() {
         all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
     }
-    for (index, entry) in
-        reader.items("chatgpt", std::mem::take(&mut raw.chatgpt)).into_iter().enumerate()
-    {
-        all.extend(reader.chatgpt(&format!("chatgpt[{index}]"), entry));
+    let name = "bedrock";
+    let list = std::mem::take(&mut raw.bedrock);
+    for (index, entry) in reader.items(name, list).into_iter().enumerate() {
+        all.extend(reader.bedrock(&format!("{name}[{index}]"), entry));
+    }
+    let name = "chatgpt";
+    let list = std::mem::take(&mut raw.chatgpt);
+    for (index, entry) in reader.items(name, list).into_iter().enumerate() {
+        all.extend(reader.chatgpt(&format!("{name}[{index}]"), entry));
     }
     all.extend(oauth.iter().flat_map(OAuthEntry::credentials));
     number(&mut all);

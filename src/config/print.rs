@@ -1,5 +1,6 @@
 //! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
 
+mod bedrock;
 mod hosted;
 mod oauth;
 
@@ -58,6 +59,7 @@ impl Settings {
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
         hosted::print(&mut page, &self.credentials);
+        page.list("bedrock", &bedrock::of(&self.credentials), bedrock::print);
         page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
         page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {
@@ -220,6 +222,15 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.value("long-context", long_context(credential.long_context));
     }
     print_rest_of_credential(page, credential);
+}
+
+fn print_long_context(page: &mut Page, credential: &Credential) {
+    let long_context = match credential.long_context {
+        LongContext::Strip => "false",
+        LongContext::Keep => "true",
+        LongContext::Auto => "auto",
+    };
+    page.value("long-context", long_context);
 }
 
 /// What all kinds of credentials have.

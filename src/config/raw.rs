@@ -29,6 +29,7 @@ pub struct RawSettings {
     pub vertex_ai: List<Section<RawVertex>>,
     pub azure_openai: List<Section<RawAzure>>,
     pub openai_compatibility: List<Section<RawCompatible>>,
+    pub bedrock: List<Section<RawBedrock>>,
     pub chatgpt: List<Section<RawChatGpt>>,
     pub auth_dir: Scalar,
     pub oauth: List<Section<RawOAuth>>,
@@ -187,6 +188,33 @@ pub struct RawCompatible {
     pub prefix: Scalar,
     pub priority: Scalar,
     pub disable_cooling: Scalar,
+}
+
+/// Claude on Amazon Bedrock, in one region with one account.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawBedrock {
+    pub region: Scalar,
+    pub api_key: Scalar,
+    pub api_key_file: Scalar,
+    pub api_key_env: Scalar,
+    pub access_key_id: Scalar,
+    pub secret_access_key: Scalar,
+    pub secret_access_key_file: Scalar,
+    pub secret_access_key_env: Scalar,
+    pub session_token: Scalar,
+    pub session_token_file: Scalar,
+    pub session_token_env: Scalar,
+    pub profile: Scalar,
+    pub base_url: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
+    pub long_context: Scalar,
+    pub proxy_url: Scalar,
 }
 
 #[derive(Default, Deserialize, Serialize)]

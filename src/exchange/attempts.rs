@@ -204,7 +204,8 @@ async fn attempt(
         }
     };
     let mut dropped = Dropped::default();
-    let (outgoing, translation) = if plan.dialect == call.dialect {
+    let is_estimated = call.only_counts() && !hosted::can_count(family);
+    let (outgoing, translation) = if plan.dialect == call.dialect && !is_estimated {
         let outgoing;
         (outgoing, dropped) = local::call(&plan, call, &proof)?;
         (outgoing, None)

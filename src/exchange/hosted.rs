@@ -10,6 +10,7 @@ mod google;
 mod vertex_claude;
 
 use std::fmt;
+use std::time::SystemTime;
 
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
@@ -37,7 +38,8 @@ pub(super) struct HostedCall<'a> {
     pub completes_text: bool,
     /// Without a content coding.
     pub body: &'a Bytes,
-    /// The client's; none where it speaks another dialect.
+    /// The client's, less a long-context flag that the credential is not to have; none where it speaks
+    /// another dialect.
     pub client_fields: &'a HeaderMap,
 }
 
@@ -75,6 +77,11 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped),
     request.map(|request| (request, Dropped::default()))
 }
 
+/// The question that tells whether a host takes a credential, where it has no list of models to ask for.
+pub(super) fn probe(credential: &Credential) -> Option<HostedRequest> {
+    (credential.family == Family::Bedrock).then(|| bedrock::probe(credential))
+}
+
 /// Puts right what the general header policy could not know: `fields` have passed it.
 pub(super) fn put_fields(
     credential: &Credential,
@@ -101,7 +108,7 @@ pub(super) async fn answer(
     response: UpstreamResponse,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
     match credential.family {
-        Family::Bedrock => Ok(bedrock::answer(streams, response)),
+        Family::Bedrock => Ok(bedrock::answer(response, SystemTime::now())),
         Family::Codex => codex::answer(&credential.provider, streams, response).await,
         _ => Ok(response),
     }

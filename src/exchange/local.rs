@@ -1,5 +1,6 @@
 //! A model call as one of the team's own providers gets it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -20,7 +21,9 @@ use crate::config::{AzureApi, Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
-use crate::headers::{ForUpstream, USER_AGENT, without_credentials};
+use crate::headers::{
+    ForUpstream, USER_AGENT, asks_for_long_context, strip_long_context, without_credentials,
+};
 use crate::translate::Dropped;
 use crate::types::Thinking;
 
@@ -43,7 +46,7 @@ pub(super) fn call(
             only_counts: call.only_counts(),
             completes_text: call.door.call == ModelCall::Completions,
             body: &readable_body_of_call(plan, call),
-            client_fields: call.request.headers(),
+            client_fields: &client_fields(plan, call),
         })?;
         (Target::Whole(hosted.target), RequestBody::buffered(hosted.body), true)
     } else {
@@ -65,6 +68,17 @@ pub(super) fn call(
     }
     .for_request(&call.request)?;
     Ok((outgoing, dropped))
+}
+
+/// What a host may take over from the client's fields.
+fn client_fields<'a>(plan: &LocalPlan, call: &'a Call<'_>) -> Cow<'a, HeaderMap> {
+    let fields = call.request.headers();
+    if !plan.strip_long_context || !asks_for_long_context(fields) {
+        return Cow::Borrowed(fields);
+    }
+    let mut fields = fields.clone();
+    strip_long_context(&mut fields);
+    Cow::Owned(fields)
 }
 
 /// A WebSocket handshake to the provider.
@@ -89,13 +103,19 @@ pub(super) fn handshake(
 }
 
 /// A question that tells whether a provider takes a credential, and that no provider charges for: for
-/// the list of its models.
+/// the list of its models, or where there is none a call without a question.
 pub fn ask_for_models(
     credential: &Credential,
     proof: &Proof<'_>,
     first_byte_timeout: Duration,
 ) -> Result<OutgoingRequest, GatewayError> {
-    list(credential, proof, "", first_byte_timeout)
+    let Some(probe) = hosted::probe(credential) else {
+        return list(credential, proof, "", first_byte_timeout);
+    };
+    let (method, fields, body) =
+        (Method::POST, HeaderMap::new(), RequestBody::buffered(probe.body));
+    OwnRequest { credential, proof, method, target: probe.target, fields, body, first_byte_timeout }
+        .into_outgoing()
 }
 
 /// A question for a provider's own model list. It is the gateway's own: the answer is kept for others,

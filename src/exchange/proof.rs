@@ -1,7 +1,9 @@
 //! What a request shows its provider to be let in.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use super::signature::sign_for_bedrock;
 use crate::actors::tokens::{Token, TokenError, TokenSecret, Tokens};
 use crate::actors::upstream::{OutgoingRequest, UpstreamFailure};
 use crate::config::{Auth, Credential, Family};
@@ -70,8 +72,14 @@ impl<'a> Proof<'a> {
     }
 
     /// Makes a request ready that has all its fields and its body.
-    pub(super) fn complete(&self, _outgoing: &mut OutgoingRequest) -> Result<(), GatewayError> {
-        Ok(())
+    pub(super) fn complete(&self, outgoing: &mut OutgoingRequest) -> Result<(), GatewayError> {
+        match self {
+            Self::Token(token) => match &token.secret {
+                TokenSecret::Aws(keys) => sign_for_bedrock(outgoing, keys, SystemTime::now()),
+                TokenSecret::Bearer(_) => Ok(()),
+            },
+            Self::None | Self::Key(_) => Ok(()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use actix_http::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{StatusCode, Version};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use futures::future::ready;
 use futures::stream;
@@ -36,6 +36,16 @@ pub enum BodyBroke {
     Idle(Duration),
 }
 
+/// Makes other bytes of a body as it comes.
+pub trait BodyDecoder {
+    /// Appends to `out` what `piece` brings. An error says why the body is not what it claims to be;
+    /// it ends there.
+    fn push(&mut self, piece: &Bytes, out: &mut BytesMut) -> Result<(), String>;
+
+    /// The body has ended: appends what is left.
+    fn finish(&mut self, out: &mut BytesMut) -> Result<(), String>;
+}
+
 /// An answer's body. Dropping it closes the upstream connection unless the body was complete.
 pub struct UpstreamBody {
     payload: Payload,
@@ -47,6 +57,9 @@ pub struct UpstreamBody {
     idle: IdleTimer,
     /// Given back with the end of the body, which may be kept for longer.
     permit: Option<Permit>,
+    decoder: Option<Box<dyn BodyDecoder>>,
+    /// Why the decoder gave up, while what it had made before is read.
+    undecodable: Option<String>,
 }
 
 impl std::fmt::Debug for UpstreamBody {
@@ -76,6 +89,8 @@ impl UpstreamBody {
             ends_with_connection,
             idle: IdleTimer::new(idle_timeout),
             permit: Some(permit),
+            decoder: None,
+            undecodable: None,
         }
     }
 
@@ -85,10 +100,18 @@ impl UpstreamBody {
         Self {
             length: Some(bytes.len() as u64),
             payload: Payload::Stream { payload: Box::pin(stream::once(ready(Ok(bytes)))) },
+            decoder: None,
             ends_with_connection: false,
             idle: IdleTimer::new(Duration::ZERO), // nothing is waited for
             permit: None,
         }
+    }
+
+    /// The same body in other bytes. Timeout, connection and place at the upstream are those of the body
+    /// as it comes; its length is no longer known.
+    #[must_use]
+    pub fn decoded_by(self, decoder: impl BodyDecoder + 'static) -> Self {
+        Self { length: None, decoder: Some(Box::new(decoder)), ..self }
     }
 
     /// The length that `Content-Length` declares.
@@ -103,6 +126,33 @@ impl UpstreamBody {
         self.payload = Payload::None;
         self.permit = None;
     }
+
+    /// The next piece as it came.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyBroke>>> {
+        match Pin::new(&mut self.payload).poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => {
+                self.idle.touch();
+                Poll::Ready(Some(Ok(chunk)))
+            }
+            Poll::Ready(Some(Err(error))) if self.ends_with_connection && is_plain_end(&error) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.end();
+                Poll::Ready(Some(Err(BodyBroke::Upstream(error.to_string()))))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                std::task::ready!(self.idle.poll_elapsed(cx));
+                self.end();
+                Poll::Ready(Some(Err(BodyBroke::Idle(self.idle.limit))))
+            }
+        }
+    }
 }
 
 impl Stream for UpstreamBody {
@@ -110,27 +160,30 @@ impl Stream for UpstreamBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.payload).poll_next(cx) {
-            Poll::Ready(Some(Ok(chunk))) => {
-                this.idle.touch();
-                Poll::Ready(Some(Ok(chunk)))
+        loop {
+            if let Some(cause) = this.undecodable.take() {
+                return Poll::Ready(Some(Err(BodyBroke::Upstream(cause))));
             }
-            Poll::Ready(Some(Err(error))) if this.ends_with_connection && is_plain_end(&error) => {
+            let piece = std::task::ready!(this.poll_piece(cx));
+            let Some(decoder) = &mut this.decoder else { return Poll::Ready(piece) };
+            let mut out = BytesMut::new();
+            let decoded = match &piece {
+                Some(Ok(piece)) => decoder.push(piece, &mut out),
+                Some(Err(_)) => Ok(()),
+                None => decoder.finish(&mut out),
+            };
+            if let Err(cause) = decoded {
+                this.undecodable = Some(cause);
                 this.end();
-                Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(error))) => {
-                this.end();
-                Poll::Ready(Some(Err(BodyBroke::Upstream(error.to_string()))))
+            if this.undecodable.is_some() || !matches!(piece, Some(Ok(_))) {
+                this.decoder = None;
             }
-            Poll::Ready(None) => {
-                this.end();
-                Poll::Ready(None)
-            }
-            Poll::Pending => {
-                std::task::ready!(this.idle.poll_elapsed(cx));
-                this.end();
-                Poll::Ready(Some(Err(BodyBroke::Idle(this.idle.limit))))
+            match piece {
+                _ if !out.is_empty() => return Poll::Ready(Some(Ok(out.freeze()))),
+                Some(Ok(_)) => {}
+                _ if this.undecodable.is_some() => {}
+                ended => return Poll::Ready(ended),
             }
         }
     }

@@ -61,6 +61,8 @@ fn claude_thinks_as_its_version_can() {
         ("claude-3-7-sonnet-20250219",  Level(Medium),    enabled(8192),      "version in front of the family"),
         ("claude-sonnet-4-20250514",    Level(High),      enabled(24_576),    "the date is no minor version"),
         ("claude-opus-4-5@20251101",    Level(Low),       enabled(1024),      "Vertex AI's spelling"),
+        ("us.anthropic.claude-opus-4-5-20251101-v1:0", Level(Low), enabled(1024), "Bedrock's spelling"),
+        ("global.anthropic.claude-opus-4-6-v1", Level(High), adaptive("high"), "Bedrock's newer spelling"),
         ("claude-haiku-4-5-20251001",   Level(Minimal),   enabled(1024),      "no less than the least budget"),
         ("claude-opus-4-5",             Budget(2000),     enabled(2000),      "a budget as written"),
         ("claude-opus-4-5",             Budget(5),        enabled(1024),      "no less than the least budget"),

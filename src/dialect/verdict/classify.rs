@@ -30,6 +30,9 @@ const UNPAID_PHRASES: &[&str] = &[
     "insufficient balance",
 ];
 
+/// Amazon Bedrock says 403 to an API key that it does not know, and calls it by no code.
+const BAD_KEY_PHRASES: &[&str] = &["make sure your api key is valid", "invalid api key format"];
+
 const BAD_KEY_CODES: &[&str] = &["api_key_invalid", "invalid_api_key"];
 
 /// Codes that blame the request whatever the status, which relays do not keep.
@@ -57,6 +60,7 @@ const MODEL_PHRASES: &[&str] = &[
     "model unavailable",
     "model not exist",
     "model does not exist",
+    "model identifier is invalid",
     "access to model",
     "access to the model",
     "not available for your plan",
@@ -106,7 +110,8 @@ pub(super) fn classify(
     if matches!(status, 400 | 402 | 403 | 429) && speaks_of_money {
         return Some((Unpaid, Credential));
     }
-    if matches!(status, 400 | 403) && words.has_code(BAD_KEY_CODES) {
+    let is_bad_key = words.has_code(BAD_KEY_CODES) || words.says(BAD_KEY_PHRASES);
+    if matches!(status, 400 | 403) && is_bad_key {
         return Some((Unauthorized, Credential));
     }
     if words.says(AT_CAPACITY) {

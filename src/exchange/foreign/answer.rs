@@ -129,7 +129,8 @@ fn keep_fields(upstream: &HeaderMap, downstream: &mut HeaderMap) {
     if let Some(seconds) = upstream.get(header::RETRY_AFTER) {
         downstream.insert(header::RETRY_AFTER, seconds.clone());
     }
-    let id = upstream.get("x-request-id").or_else(|| upstream.get("request-id"));
+    let names = ["x-request-id", "request-id", "x-amzn-requestid"];
+    let id = names.into_iter().find_map(|name| upstream.get(name));
     if let Some(id) = id {
         downstream.insert(HeaderName::from_static("x-request-id"), id.clone());
     }

@@ -36,6 +36,7 @@ pub async fn count(
         tell_who_answered(&mut downstream, model, &answering.record);
     }
     let question = write_count_request(request, plan.dialect, model);
+    let question = question.filter(|_| plan.dialect != call.dialect);
     if let Some(written) = &question {
         tell_what_was_dropped(&mut downstream, &written.dropped);
     }

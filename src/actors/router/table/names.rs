@@ -48,8 +48,10 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
     }
 }
 
-/// The maker of a model, as far as its name tells.
+/// The maker of a model, as far as its name tells. Bedrock's names have the maker in them, and what may
+/// stand before it is a region: `us.anthropic.claude-...`.
 pub(super) fn maker_of(model: &str) -> Option<Family> {
+    let model = model.split_once("anthropic.").map_or(model, |(_, name)| name);
     let makers = [Family::Claude, Family::OpenAi, Family::Gemini];
     makers.into_iter().find(|family| is_family_name(*family, model))
 }
@@ -59,5 +61,25 @@ fn lower(model: &str) -> Cow<'_, str> {
         Cow::Owned(model.to_ascii_lowercase())
     } else {
         Cow::Borrowed(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_maker_is_known_by_the_names_of_its_models() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("claude-opus-4-5",                             Some(Family::Claude), "Anthropic's own"),
+            ("us.anthropic.claude-opus-4-5-20251101-v1:0",  Some(Family::Claude), "Bedrock's"),
+            ("GPT-5",                                       Some(Family::OpenAi), "in letters of any case"),
+            ("gemini-3-pro",                                Some(Family::Gemini), "Google's"),
+            ("us.amazon.nova-pro-v1:0",                     None,                 "another maker's"),
+        ];
+        for (model, expected, why) in cases {
+            assert_eq!(maker_of(model), expected, "{model}: {why}");
+        }
     }
 }

@@ -138,9 +138,21 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
+    let is_bedrock = credential.family == Family::Bedrock;
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
+        // It was asked without a question, and has looked at the key first.
+        400 if is_bedrock => Finding::ok(format!("{id}: the key is accepted")),
+        403 if is_bedrock => Finding::problem(
+            format!("{id}: the key is refused, or may not call the model (403)"),
+            "is it of this region? It needs the right to `bedrock:InvokeModel` for the model; is this \
+             machine's clock right?",
+        ),
+        404 if is_bedrock => Finding::problem(
+            format!("{id}: there is no model of that id (404)"),
+            "write the id of a model or of an inference profile of this region in `models`",
+        ),
         401 if credential.auth == Auth::Open => Finding::problem(
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
@@ -224,6 +236,10 @@ mod tests {
 
     fn of(family: &str) -> Credential {
         let yaml = match family {
+            "bedrock" => {
+                let key = "api-key: sk-hush, region: us-east-1, models: [ { name: m } ]";
+                format!("bedrock: [ {{ {key} }} ]")
+            }
             "none" => "openai-compatibility: [ { name: a, base-url: 'http://a.test' } ]".to_owned(),
             _ => format!("{family}: [ {{ api-key: sk-hush }} ]"),
         };
@@ -248,6 +264,9 @@ mod tests {
             ("openai-api-key", 404, Note,    "no list there"),
             ("openai-api-key", 429, Warning, "limited"),
             ("openai-api-key", 503, Warning, "trouble"),
+            ("bedrock",        400, Ok,      "refused for its body, after its key"),
+            ("bedrock",        403, Problem, "AWS's 401"),
+            ("bedrock",        404, Problem, "no such model"),
             ("none",           200, Ok,      "no key needed"),
             ("none",           401, Problem, "a key needed after all"),
         ];
