@@ -15,7 +15,9 @@ use super::house::Plans;
 use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
-use crate::config::{Client, ConfigError, Loaded, Log, Settings, Sources, load, named_file};
+use crate::config::{
+    Client, ConfigError, Loaded, Log, Settings, Sources, exposed, load, named_file,
+};
 use crate::types::ApiKey;
 
 /// The variable in which Amp's own client looks for its key, too.
@@ -136,9 +138,11 @@ async fn reload_once(
     if is_read_once(&config.file) {
         return Err(vec![format!("{file}: is no file, and can be read only once")]);
     }
-    let Loaded { mut settings, warnings, .. } = config
+    let loaded = config
         .load()
         .map_err(|error| error.problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let exposed_files = exposed(&loaded);
+    let Loaded { mut settings, warnings, .. } = loaded;
     if settings.clients.is_empty() {
         match &live.generated {
             Some(client) => {
@@ -165,6 +169,9 @@ async fn reload_once(
     apply_log(&plans.settings.log);
     for warning in &warnings {
         tracing::warn!("{warning}");
+    }
+    for file in &exposed_files {
+        tracing::warn!("{file}");
     }
     warn_of_listener(started_with, &plans.settings);
     if before.settings.admin.key.is_some() && started_with.admin.is_enabled {
