@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::amp::{Amp, FALLBACKS};
+use super::auth::Auth;
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::prices::{PriceEntry, print_dollars};
@@ -182,6 +183,7 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         });
     } else {
         page.text("api-key", &key);
+        page.value("passthrough", credential.auth == Auth::ClientLogin);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
         let long_context = match credential.long_context {

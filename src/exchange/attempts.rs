@@ -16,7 +16,7 @@ use super::call::Call;
 use super::foreign::{self, Translation};
 use super::judged::{Judged, look_at};
 use super::proof::Proof;
-use super::{hosted, local, sent};
+use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
 use crate::config::{Auth, Family};
@@ -56,6 +56,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         came_through_amp_door: call.came_through_amp_door(),
         reach: call.reach(),
         ways: call.handles.limits.ways_of(call.client),
+        brings_login: call.brings_login,
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
@@ -217,6 +218,8 @@ async fn attempt(
     };
     let response = match sent {
         Ok(response) => response,
+        // Nobody else can be asked with this login.
+        Err(failure) if plan.is_own_login() => return Err(failure),
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
@@ -229,6 +232,10 @@ async fn attempt(
             plan.has_new_token = true;
             return Ok(Outcome::AskAgain(Box::new(plan)));
         }
+    }
+    if plan.is_own_login() {
+        let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
+        return own_login::told(call, &plan, judged).await.map(Outcome::Answered);
     }
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
@@ -361,14 +368,15 @@ pub(super) fn fault_of(error: &GatewayError) -> Fault {
     }
 }
 
-const fn route_of(plan: &LocalPlan) -> Route {
+fn route_of(plan: &LocalPlan) -> Route {
     match plan.found {
+        _ if plan.is_own_login() => Route::OwnLogin,
         Found::Directly => Route::Local,
         Found::ByMapping { .. } => Route::Mapped,
     }
 }
 
-fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
+pub(super) fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
     let model = ModelAnswer {
         dialect: call.dialect,
         route: route_of(plan),

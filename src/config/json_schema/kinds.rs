@@ -73,6 +73,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("api-key",                          Text),
     ("api-key-file",                     Text),
     ("api-key-env",                      Text),
+    ("passthrough",                      Flag),
     ("base-url",                         Text),
     ("alias",                            Text),
     ("excluded-models",                  Text),
