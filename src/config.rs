@@ -233,6 +233,7 @@ mod tests {
             (format!("api-keys: [a, {{ key-file: {file} }}]"),       true,  true,  "both"),
             (format!("tls: {{ cert: {file}, key: {file} }}"),        false, true,  "a private key"),
             (format!("tls: {{ upstream-ca: {file} }}"),              false, false, "certificates are public"),
+            ("proxy-url: 'http://me:password@proxy:1'".to_owned(), true, false, "the login of a proxy"),
             ("port: 1".to_owned(),                                   false, false, "none"),
         ];
         for (yaml, in_itself, in_file, why) in cases {
