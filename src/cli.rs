@@ -1,8 +1,13 @@
 //! The program's commands.
 
+mod account_list;
+mod accounts;
+mod authorization_server;
 mod check;
 mod demo;
 mod doctor;
+mod login;
+mod logout;
 mod probe;
 mod schema;
 mod serve;
@@ -55,6 +60,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Find out what does not work between the coding agents here and the upstreams, and what to do
     Doctor(doctor::DoctorArgs),
+    /// Log in to a provider of `oauth`, so that the gateway can use the account
+    Login(login::LoginArgs),
+    /// Forget an account, and take its tokens back where the provider can do that
+    Logout(logout::LogoutArgs),
+    /// List the accounts that are logged in, and how long each lasts
+    Accounts(accounts::AccountsArgs),
     /// Print a JSON schema of the configuration, for editors
     Schema,
     /// Print a completion script for a shell
@@ -81,6 +92,9 @@ pub fn run() -> ExitCode {
         Command::Serve => serve::run(&sources),
         Command::Check => check::run(&sources),
         Command::Doctor(args) => doctor::run(&sources, &args),
+        Command::Login(args) => login::run(&sources, &args),
+        Command::Logout(args) => logout::run(&sources, &args),
+        Command::Accounts(args) => accounts::run(&sources, &args),
         Command::Schema => schema::run(),
         Command::Completions { shell } => {
             shell::completions(shell);
@@ -112,6 +126,11 @@ fn sources(args: &SettingsArgs) -> Sources {
         environment,
         overrides: Overrides { host: args.host.clone(), port: args.port },
     }
+}
+
+/// Text of somebody else's, as a terminal can be shown it.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Writes to standard output. A reader who has left (`ampgate check | head`) is no failure.

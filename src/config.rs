@@ -8,6 +8,7 @@
 //! Whether a configuration is *safe* (open to the network without a key) is not decided here, but
 //! by whoever opens the listener.
 
+mod accounts;
 mod admin;
 mod aliases;
 mod amp;
@@ -27,6 +28,7 @@ mod json_schema;
 mod layers;
 mod mapping;
 mod models;
+mod oauth;
 mod passthrough;
 mod places;
 mod prices;
@@ -52,6 +54,10 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+pub use accounts::{
+    ACCOUNTS_FILE, AccountId, BadAccountId, BadAccountList, ListedAccount, parse_accounts,
+    print_accounts,
+};
 pub use admin::Admin;
 pub use amp::{Amp, Fallback};
 pub use auth::{
@@ -65,6 +71,7 @@ pub use exposure::{Exposed, exposed};
 pub use json_schema::json_schema;
 pub use mapping::{MappingFrom, ModelMapping};
 pub use models::Model;
+pub use oauth::{LoopbackHost, LoopbackRedirect, OAuthDialect, OAuthEntry};
 pub use prices::{Price, PriceTable};
 pub use problem::{ConfigError, Problem, Warning, WarningKind};
 pub use proxy_url::{Login, Proxy, ProxyScheme, ProxyUrl};
@@ -88,7 +95,7 @@ pub struct Sources {
     /// `--config`. Without it, `AMPGATE_CONFIG` of `environment` names the file, and without that
     /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
     pub file: Option<PathBuf>,
-    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, those `*-env` keys name, and
+    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, `XDG_CONFIG_HOME`, those `*-env` keys name, and
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case.
     pub environment: BTreeMap<String, String>,
     pub overrides: Overrides,
@@ -111,7 +118,7 @@ pub struct Loaded {
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// Every file whose content this is made of, each once: the file itself, secrets given by
-    /// `*-file` keys, certificates. Not Amp's `secrets-file`, which is read while we run.
+    /// `*-file` keys, certificates, lists of accounts, there or not. Not Amp's `secrets-file`, which is read while we run.
     pub files: Vec<PathBuf>,
     /// Those of them that hold a secret: the file itself only if one is written in it.
     pub secret_files: Vec<PathBuf>,

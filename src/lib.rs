@@ -20,6 +20,7 @@ pub mod guard;
 pub mod headers;
 pub mod limits;
 pub mod metrics;
+pub mod oauth;
 pub mod routes;
 pub mod telemetry;
 pub mod translate;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["types"],
     &["body", "config", "dialect", "drain", "error", "headers", "metrics"],
-    &["adapt", "door", "limits", "translate"],
+    &["adapt", "door", "limits", "oauth", "translate"],
     &["actors", "telemetry"],
     &["exchange", "guard", "tunnel"],
     &["admin", "routes"],

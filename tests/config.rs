@@ -70,7 +70,6 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
 
     let theirs = "is CLIProxyAPI's and has no effect in ampgate:";
     let expected = [
-        format!("auth-dir {theirs} ampgate takes API keys, not account logins"),
         format!("claude-api-key[1].cloak {theirs} ampgate never disguises a client"),
         format!("claude-api-key[1].models[0].display-name {theirs} ampgate does not describe models to clients"),
         format!("codex-api-key[0].websockets {theirs} ampgate passes a WebSocket on where every credential is OpenAI's, and answers it itself elsewhere"),

@@ -60,6 +60,9 @@ fn the_manual_page_has_every_command_and_its_options() {
         ".SH \"AMPGATE CHECK\"",
         ".SH \"AMPGATE DEMO\"",
         ".SH \"AMPGATE DOCTOR\"",
+        ".SH \"AMPGATE LOGIN\"",
+        ".SH \"AMPGATE LOGOUT\"",
+        ".SH \"AMPGATE ACCOUNTS\"",
         ".SH VERSION",
     ] {
         assert!(page.lines().any(|line| line.starts_with(heading)), "{heading}:\n{page}");

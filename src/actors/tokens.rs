@@ -1,6 +1,8 @@
 //! Tokens that expire: asked for ahead of time, by one at a time, and never lost.
 
 mod fetch;
+pub mod http;
+pub mod store;
 
 use std::fmt;
 use std::sync::Arc;

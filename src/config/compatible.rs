@@ -74,7 +74,7 @@ impl Reader<'_> {
     }
 
     /// A name that can be a field value, a label and part of a path: it goes into all three.
-    fn provider_name(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+    pub fn provider_name(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
         let name = self.required_text(path, scalar)?;
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if !name.chars().all(fits) {

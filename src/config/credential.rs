@@ -10,6 +10,7 @@ use super::auth::Auth;
 use super::base_url;
 use super::gen_ai;
 use super::models::Model;
+use super::oauth::OAuthEntry;
 use super::proxy_url::Proxy;
 use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
 use super::reader::Reader;
@@ -112,8 +113,12 @@ pub struct Shared {
     pub disable_cooling: Scalar,
 }
 
-/// Reads all lists of credentials; leaves them empty in `raw`.
-pub fn read(reader: &mut Reader<'_>, raw: &mut RawSettings) -> Vec<Credential> {
+/// Reads all lists of credentials; leaves them empty in `raw`. Accounts that have logged in come last.
+pub fn read(
+    reader: &mut Reader<'_>,
+    raw: &mut RawSettings,
+    oauth: &[OAuthEntry],
+) -> Vec<Credential> {
     let mut all = Vec::new();
     for (name, list, kind) in [
         ("claude-api-key", &mut raw.claude_api_key, CLAUDE),
@@ -131,6 +136,7 @@ pub fn read(reader: &mut Reader<'_>, raw: &mut RawSettings) -> Vec<Credential> {
     for (index, entry) in reader.items(name, list).into_iter().enumerate() {
         all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
     }
+    all.extend(oauth.iter().flat_map(OAuthEntry::credentials));
     number(&mut all);
     all
 }

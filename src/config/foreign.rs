@@ -3,7 +3,8 @@
 use super::schema::{KeyPath, Step};
 
 const DISGUISE: &str = "ampgate never disguises a client";
-const LOGINS: &str = "ampgate takes API keys, not account logins";
+const LOGINS: &str = "ampgate logs in where the provider permits it: see `oauth`";
+const FORBIDDEN: &str = "its provider's terms forbid other programs to use this login";
 const NO_MANAGEMENT: &str = "ampgate is configured by its file only";
 const IMAGES: &str = "ampgate passes image and video requests on as they are";
 const TO_STDERR: &str = "ampgate logs to standard error; let the system keep the files";
@@ -24,7 +25,6 @@ enum Place {
 #[rustfmt::skip] // columns are easier to proofread
 const KEYS: &[(Place, &str, &str)] = &[
     (Place::Top, "remote-management", NO_MANAGEMENT),
-    (Place::Top, "auth-dir", LOGINS),
     (Place::Top, "debug", "use `log.level: debug`"),
     (Place::Top, "pprof", "use a system profiler"),
     (Place::Top, "plugins", "ampgate has no plugins"),
@@ -47,13 +47,13 @@ const KEYS: &[(Place, &str, &str)] = &[
     (Place::Top, "disable-image-generation", IMAGES),
     (Place::Top, "gpt-image-2-base-model", IMAGES),
     (Place::Top, "video-result-auth-cache-ttl", IMAGES),
-    (Place::Top, "auth-auto-refresh-workers", LOGINS),
-    (Place::Top, "oauth-model-alias", LOGINS),
-    (Place::Top, "oauth-excluded-models", LOGINS),
-    (Place::Top, "oauth-request-scoped-errors", LOGINS),
-    (Place::Top, "antigravity", LOGINS),
-    (Place::Top, "antigravity-signature-cache-enabled", LOGINS),
-    (Place::Top, "antigravity-signature-bypass-strict", LOGINS),
+    (Place::Top, "auth-auto-refresh-workers", "every account has its token refreshed ahead of time"),
+    (Place::Top, "oauth-model-alias", "use `models` of an entry of `oauth`"),
+    (Place::Top, "oauth-excluded-models", "use `excluded-models` of an entry of `oauth`"),
+    (Place::Top, "oauth-request-scoped-errors", ONE_RULE),
+    (Place::Top, "antigravity", FORBIDDEN),
+    (Place::Top, "antigravity-signature-cache-enabled", FORBIDDEN),
+    (Place::Top, "antigravity-signature-bypass-strict", FORBIDDEN),
     (Place::Top, "auth", LOGINS),
     (Place::Top, "quota-exceeded", "an exhausted credential rests, and the others answer"),
     (Place::Top, "xai", "use `openai-compatibility` for xAI"),
@@ -135,9 +135,10 @@ mod tests {
         };
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
-            (path(&["auth-dir"]),                                  Some(LOGINS)),
+            (path(&["auth"]),                                      Some(LOGINS)),
+            (path(&["auth-dir"]),                                  None),
             (path(&["claude-api-key", "cloak"]),                   Some(DISGUISE)),
-            (path(&["openai-compatibility", "weight"]),            Some(KEYS[44].2)),
+            (path(&["openai-compatibility", "weight"]),            Some(KEYS[43].2)),
             (path(&["gemini-api-key", "models", "display-name"]),  Some(DESCRIBED)),
             (path(&["cloak"]),                                     None),
             (path(&["ampcode", "auth-dir"]),                       None),

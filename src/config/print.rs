@@ -1,12 +1,15 @@
 //! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
 
+mod oauth;
+
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
+use self::oauth::print_oauth;
 use super::amp::{Amp, FALLBACKS};
-use super::auth::Auth;
+use super::auth::{Auth, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
 use super::prices::{PriceEntry, print_dollars};
@@ -42,10 +45,15 @@ impl Settings {
             ("vertex-api-key", Family::Vertex),
             ("openai-compatibility", Family::OpenAiCompatible),
         ] {
-            let of_family: Vec<_> =
-                self.credentials.iter().filter(|credential| credential.family == family).collect();
+            let of_family: Vec<_> = self
+                .credentials
+                .iter()
+                .filter(|credential| credential.family == family && !is_login(credential))
+                .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
+        page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
+        page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {
             page.value("strategy", word(&STRATEGIES, self.routing.strategy));
             page.value("session-affinity", self.routing.session_affinity);
@@ -166,12 +174,18 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
+/// Printed with the entry that people log in to, not on its own.
+fn is_login(credential: &Credential) -> bool {
+    matches!(credential.auth, Auth::Token(TokenSource::Login(_)))
+}
+
+fn proxy_in_effect(credential: &Credential) -> String {
+    credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
+}
+
 fn print_credential(page: &mut Page, credential: &Credential) {
     let base_url = format!("{}{}", credential.origin, credential.base_path);
-    let proxy_url = match &credential.proxy_url {
-        Some(proxy) => proxy.to_string(),
-        None => "direct".to_owned(),
-    };
+    let proxy_url = proxy_in_effect(credential);
     let key = optional(credential.auth.key());
     if credential.family == Family::OpenAiCompatible {
         page.text("name", credential.provider.as_str());
@@ -193,6 +207,11 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         };
         page.value("long-context", long_context);
     }
+    print_rest_of_credential(page, credential);
+}
+
+/// What all kinds of credentials have.
+fn print_rest_of_credential(page: &mut Page, credential: &Credential) {
     page.list("models", &credential.models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());

@@ -27,6 +27,8 @@ pub struct RawSettings {
     pub gemini_api_key: List<Section<RawCredential>>,
     pub vertex_api_key: List<Section<RawCredential>>,
     pub openai_compatibility: List<Section<RawCompatible>>,
+    pub auth_dir: Scalar,
+    pub oauth: List<Section<RawOAuth>>,
     pub routing: Section<RawRouting>,
     pub request_retry: Scalar,
     pub max_retry_interval: Scalar,
@@ -140,6 +142,35 @@ pub struct RawKeyEntry {
     pub api_key: Scalar,
     pub api_key_file: Scalar,
     pub api_key_env: Scalar,
+    pub proxy_url: Scalar,
+}
+
+/// A provider that people log in to.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawOAuth {
+    pub name: Scalar,
+    pub dialect: Scalar,
+    pub base_url: Scalar,
+    pub authorize_url: Scalar,
+    pub token_url: Scalar,
+    pub device_url: Scalar,
+    pub revoke_url: Scalar,
+    pub client_id: Scalar,
+    pub client_secret: Scalar,
+    pub client_secret_file: Scalar,
+    pub client_secret_env: Scalar,
+    pub scopes: List<Scalar>,
+    pub token_request: Scalar,
+    pub redirect_host: Scalar,
+    pub redirect_port: Scalar,
+    pub redirect_path: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
     pub proxy_url: Scalar,
 }
 

@@ -1,6 +1,7 @@
 //! The checked configuration: what the rest of the gateway sees.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::admin::Admin;
@@ -9,6 +10,7 @@ use super::client_rules::ClientLimits;
 use super::clients::Client;
 use super::credential::{self, Credential};
 use super::mapping::{MappingFrom, ModelMapping};
+use super::oauth::OAuthEntry;
 use super::prices::PriceTable;
 use super::proxy_url::ProxyUrl;
 use super::raw::RawSettings;
@@ -31,6 +33,11 @@ pub struct Settings {
     pub amp: Option<Amp>,
     /// In the order of the file, family by family.
     pub credentials: Vec<Credential>,
+    /// Where the accounts of `oauth` are kept, in a folder for each of its entries. Default
+    /// `ampgate/accounts` in `$XDG_CONFIG_HOME` or `~/.config`; `None` where neither is known.
+    pub auth_dir: Option<PathBuf>,
+    /// Providers that people log in to. Their accounts are among the credentials.
+    pub oauth: Vec<OAuthEntry>,
     pub cors: Cors,
     pub limits: Limits,
     pub timeouts: Timeouts,
@@ -100,7 +107,12 @@ impl Reader<'_> {
         let force_model_mappings =
             self.flag("ampcode.force-model-mappings", &amp.force_model_mappings);
         let amp = self.amp(amp, &clients);
-        let credentials = credential::read(self, &mut raw);
+        let auth_dir = self.auth_dir(&raw.auth_dir);
+        let oauth = self.oauth(std::mem::take(&mut raw.oauth), auth_dir.as_deref());
+        let credentials = credential::read(self, &mut raw, &oauth);
+        for file in credentials.iter().filter_map(|credential| credential.auth.token_file()) {
+            self.holds_secret(file);
+        }
         let routing = self.section("routing", raw.routing);
         let routing = self.routing(&routing);
         let request_retry = self.retries(&raw.request_retry);
@@ -125,6 +137,8 @@ impl Reader<'_> {
             client_limits,
             amp,
             credentials,
+            auth_dir,
+            oauth,
             cors: self.cors(cors),
             limits: self.limits(&limits),
             timeouts: self.timeouts(&timeouts),

@@ -23,6 +23,7 @@ mod fault_matrix;
 mod faults;
 mod guards;
 mod limits;
+mod login;
 mod logs;
 mod mappings;
 mod model_lists;

@@ -12,6 +12,9 @@ const EXAMPLE: &str = include_str!("../../../config/ampgate.example.yaml");
 /// Where the keys of a credential are explained.
 const CREDENTIALS: &str = "claude-api-key";
 
+/// Accounts have the keys of credentials, too.
+const LOGINS: &str = "oauth";
+
 /// A client's own limits are those of all clients over again.
 const LIMITS_OF_A_CLIENT: &str = "api-keys.limits.";
 const LIMITS_OF_ALL: &str = "client-limits.";
@@ -82,7 +85,8 @@ impl Explanations {
         }
         let (list, rest) = path.split_once('.')?;
         let rest = rest.strip_prefix("api-key-entries.").unwrap_or(rest);
-        let is_other = list != CREDENTIALS && super::super::foreign::holds_credentials(list);
+        let has_keys = list == LOGINS || super::super::foreign::holds_credentials(list);
+        let is_other = list != CREDENTIALS && has_keys;
         is_other.then(|| self.find(&format!("{CREDENTIALS}.{rest}")))?
     }
 }

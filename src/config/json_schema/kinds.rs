@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::config::amp::FALLBACKS;
 use crate::config::client_rules::{MOST_REQUESTS, MOST_TOKENS};
 use crate::config::credential::MOST_PRIORITY;
+use crate::config::oauth::{DIALECTS, LOOPBACK_HOSTS, TOKEN_REQUEST_FORMS};
 use crate::config::routing::{MOST_RETRIES, STRATEGIES};
 use crate::config::server::{LOG_FORMATS, LOG_LEVELS, MOST_CONNECTIONS};
 use crate::types::Way;
@@ -83,6 +84,21 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("long-context",                     FlagOr { word: "auto" }),
     ("proxy-url",                        Text),
     ("disabled",                         Flag),
+    ("auth-dir",                         Text),
+    ("dialect",                          Kind::Choice { words: &words(&DIALECTS) }),
+    ("authorize-url",                    Text),
+    ("token-url",                        Text),
+    ("device-url",                       Text),
+    ("revoke-url",                       Text),
+    ("client-id",                        Text),
+    ("client-secret",                    Text),
+    ("client-secret-file",               Text),
+    ("client-secret-env",                Text),
+    ("scopes",                           Text),
+    ("token-request",                    Kind::Choice { words: &words(&TOKEN_REQUEST_FORMS) }),
+    ("redirect-host",                    Kind::Choice { words: &words(&LOOPBACK_HOSTS) }),
+    ("redirect-port",                    PORT),
+    ("redirect-path",                    Text),
     ("strategy",                         Kind::Choice { words: &words(&STRATEGIES) }),
     ("session-affinity",                 Flag),
     ("session-affinity-ttl",             DurationOrSeconds),

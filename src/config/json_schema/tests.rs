@@ -147,6 +147,7 @@ fn what_is_wrong_does_not_fit_the_schema() {
         (json!({ "claude-api-key": ["sk"] }),                           "a text where a map belongs"),
         (json!({ "claude-api-key": [{ "long-context": "yes" }] }),      "no such word"),
         (json!({ "claude-api-key": [{ "headers": { "x-a": 1 } }] }),    "a field's value without quotes"),
+        (json!({ "oauth": [{ "dialect": "latin" }] }),                   "no such word"),
         (json!({ "openai-compatibility": [{ "models": [{ "nam": "a" }] }] }), "a slip deep inside"),
         (json!([]),                                                     "no map at all"),
     ];
@@ -159,6 +160,10 @@ fn what_is_wrong_does_not_fit_the_schema() {
 fn needed(list: &str) -> Value {
     match list {
         "model-mappings" => json!({ "from": "a", "to": "b" }),
+        "oauth" => json!({
+            "name": "a", "dialect": "openai", "base-url": "https://a.test", "client-id": "c",
+            "authorize-url": "https://a.test/authorize", "token-url": "https://a.test/token",
+        }),
         "openai-compatibility" => json!({ "name": "a", "base-url": "https://a.test" }),
         _ => json!({}),
     }

@@ -1,0 +1,186 @@
+use std::fs;
+
+use crate::config::{Auth, Family, Loaded, Sources, TokenSource, WarningKind, load_text};
+
+/// A folder for accounts, with the lists that are given.
+fn folder(lists: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, list) in lists {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("accounts.json"), list).unwrap();
+    }
+    folder
+}
+
+const ENTRY: &str = "name: company, dialect: openai, base-url: 'https://m.test', client-id: c, \
+                     authorize-url: 'https://l.test/auth?tenant=1', token-url: 'https://l.test/token/'";
+
+fn load_in(folder: &tempfile::TempDir, entries: &str) -> Result<Loaded, String> {
+    let yaml = format!("auth-dir: '{}'\noauth: [{entries}]\n", folder.path().display());
+    load_text(&yaml, &Sources::default()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn each_account_is_a_credential_in_the_pool() {
+    let list = r#"[{"id": "anna@x.test", "label": "Anna"}, {"id": "account-2"}]"#;
+    let folder = folder(&[("company", list)]);
+
+    let loaded = load_in(&folder, &format!("{{ {ENTRY}, priority: 7 }}")).unwrap();
+
+    assert_eq!(loaded.warnings, []);
+    let credentials = &loaded.settings.credentials;
+    let ids: Vec<_> = credentials.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["company-1", "company-2"]);
+    let one = &credentials[1];
+    assert_eq!((one.family, one.priority), (Family::OpenAiCompatible, 7));
+    assert_eq!(format!("{}{}", one.origin, one.base_path), "https://m.test/v1");
+    let Auth::Token(TokenSource::Login(login)) = &one.auth else { panic!("{:?}", one.auth) };
+    assert_eq!(login.file, folder.path().join("company/account-2.json"));
+    assert_eq!(login.client.token.to_string(), "https://l.test/token/", "its slash is kept");
+    let authorize = login.client.authorize_url.as_deref();
+    assert_eq!(authorize, Some("https://l.test/auth?tenant=1"), "its query is kept");
+    assert!(loaded.files.contains(&folder.path().join("company/accounts.json")));
+}
+
+#[test]
+fn each_dialect_has_its_family() {
+    let folder = folder(&[("a", r#"[{"id": "x"}]"#)]);
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("anthropic", Family::Claude,           ""),
+        ("openai",    Family::OpenAiCompatible, "/v1"),
+        ("gemini",    Family::Gemini,           ""),
+    ];
+    for (dialect, family, path) in cases {
+        let entry = ENTRY.replace("openai", dialect).replace("company", "a");
+        let loaded = load_in(&folder, &format!("{{ {entry} }}")).unwrap();
+        let one = &loaded.settings.credentials[0];
+        assert_eq!((one.family, one.base_path.as_str()), (family, path), "{dialect}");
+        assert_eq!(one.id.as_str(), "a-1", "{dialect}: its provider is the entry");
+    }
+}
+
+#[test]
+fn an_entry_without_accounts_is_no_fault() {
+    for lists in [&[][..], &[("company", "[]")], &[("company", "")]] {
+        let folder = folder(lists);
+        let loaded = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap();
+
+        let said: Vec<_> = loaded.warnings.iter().map(|w| (w.kind, w.what.as_str())).collect();
+        let expected = "has no account yet: run `ampgate login company`";
+        assert_eq!(said, [(WarningKind::Notice, expected)]);
+        assert_eq!(loaded.settings.credentials.len(), 0);
+        assert!(loaded.files.contains(&folder.path().join("company/accounts.json")));
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_fails_a_check_and_keeps_nothing_from_starting() {
+    let folder = folder(&[("company", r#"[{"id": "../../etc/passwd"}]"#)]);
+
+    let loaded = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap();
+
+    let warning = &loaded.warnings[0];
+    assert_eq!(warning.kind, WarningKind::Skipped);
+    assert!(warning.what.contains("no name of a file"), "{warning}");
+    assert_eq!(loaded.settings.credentials.len(), 0);
+}
+
+#[test]
+fn what_is_wrong_with_an_entry_is_said_with_its_reason() {
+    let folder = folder(&[]);
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("company",                 "..",                      "oauth[0].name must not begin with `.`"),
+        ("company",                 "a/b",                     "oauth[0].name may have letters"),
+        ("dialect: openai, ",       "",                        "oauth[0].dialect is empty"),
+        ("openai",                  "latin",                   "oauth[0].dialect is `latin`"),
+        ("client-id: c, ",          "",                        "oauth[0].client-id is empty"),
+        ("base-url: 'https://m.test', ", "",                   "oauth[0].base-url is empty"),
+        ("token-url: 'https://l.test/token/'", "prefix: p",    "oauth[0].token-url is empty"),
+        ("authorize-url: 'https://l.test/auth?tenant=1', ", "", "oauth[0].authorize-url is empty; nobody can log in"),
+        ("https://l.test/auth",     "http://l.test/auth",      "oauth[0].authorize-url must be https"),
+        ("https://l.test/token/",   "http://l.test/token/",    "oauth[0].token-url must be https"),
+        ("https://l.test/token/",   "https://l.test/token#x",  "oauth[0].token-url must not have a fragment"),
+        ("https://l.test/token/",   "https://me:hush@l.test/", "oauth[0].token-url must not carry a user name"),
+        ("client-id: c",            "client-id: c, device-url: 'http://l.test'",  "oauth[0].device-url must be https"),
+        ("client-id: c",            "client-id: c, revoke-url: 'http://l.test'",  "oauth[0].revoke-url must be https"),
+        ("client-id: c",            "client-id: c, scopes: ['a b']",              "oauth[0].scopes[0] is no scope"),
+        ("client-id: c",            "client-id: c, redirect-path: 'callback'",    "oauth[0].redirect-path must be a path"),
+        ("client-id: c",            "client-id: c, redirect-host: '0.0.0.0'",     "oauth[0].redirect-host is `0.0.0.0`"),
+        ("client-id: c",            "client-id: c, token-request: xml",           "oauth[0].token-request is `xml`"),
+    ];
+    for (there, instead, expected) in cases {
+        let entry = ENTRY.replacen(there, instead, 1);
+        assert_ne!(entry, ENTRY, "{there} is not in the entry");
+        let said = load_in(&folder, &format!("{{ {entry} }}")).unwrap_err();
+        assert!(said.contains(expected), "{entry}:\n{said}");
+        assert!(!said.contains("hush"), "{said}");
+        assert_eq!(said.lines().count(), 1, "one fault, one message:\n{said}");
+    }
+    let twice = load_in(&folder, &format!("{{ {ENTRY} }}, {{ {ENTRY} }}")).unwrap_err();
+    assert!(twice.contains("oauth[1].name is another entry's name, too"), "{twice}");
+}
+
+#[test]
+fn an_authorization_server_on_this_machine_needs_no_tls() {
+    let folder = folder(&[]);
+    for host in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
+        let entry = ENTRY.replace("https://l.test", &format!("http://{host}"));
+        load_in(&folder, &format!("{{ {entry} }}")).expect(host);
+    }
+}
+
+#[test]
+fn accounts_are_kept_where_it_is_written_or_with_other_configurations() {
+    let sources = |variables: &[(&str, &str)]| Sources {
+        environment: variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        ..Sources::default()
+    };
+    let home = ("HOME", "/home/me");
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("",                 vec![home],                             Some("/home/me/.config/ampgate/accounts"), "as most programs do"),
+        ("",                 vec![home, ("XDG_CONFIG_HOME", "/c")],  Some("/c/ampgate/accounts"),               "as the user wants it"),
+        ("",                 vec![home, ("XDG_CONFIG_HOME", "c")],   Some("/home/me/.config/ampgate/accounts"), "a relative one counts for nothing"),
+        ("auth-dir: '~/a'",  vec![home],                             Some("/home/me/a"),                        "written"),
+        ("",                 vec![],                                 None,                                      "nobody's home"),
+    ];
+    for (yaml, variables, expected, why) in cases {
+        let loaded = load_text(yaml, &sources(&variables)).unwrap();
+        let folder = loaded.settings.auth_dir.map(|folder| folder.display().to_string());
+        assert_eq!(folder.as_deref(), expected, "{why}");
+    }
+    let homeless = load_text(&format!("oauth: [{{ {ENTRY} }}]"), &sources(&[])).unwrap_err();
+    assert!(homeless.to_string().contains("auth-dir is needed"), "{homeless}");
+}
+
+#[test]
+fn logins_of_cliproxyapi_are_not_read_and_said_so() {
+    let folder = folder(&[("company", "[]")]);
+    let theirs = r#"{"type": "codex", "access_token": "hush", "refresh_token": "hush"}"#;
+    fs::write(folder.path().join("codex-me.json"), theirs).unwrap();
+    fs::write(folder.path().join("other.json"), "{}").unwrap();
+
+    let loaded = load_in(&folder, "").unwrap();
+
+    let said: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("auth-dir holds 1 login(s) of CLIProxyAPI"), "{said:?}");
+    assert!(!said[0].contains("hush"));
+}
+
+#[test]
+fn what_is_printed_of_an_entry_loads_again() {
+    let folder = folder(&[("company", r#"[{"id": "x"}]"#)]);
+    let full = "client-secret: hush, device-url: 'https://l.test/device', scopes: [a, b], \
+                token-request: json, redirect-host: localhost, redirect-port: 1455, \
+                redirect-path: /auth/callback, models: [{ name: m, alias: n }]";
+
+    let first = load_in(&folder, &format!("{{ {ENTRY}, {full} }}")).unwrap().settings.to_yaml();
+
+    assert!(!first.contains("hush"), "{first}");
+    assert!(first.contains("openai-compatibility: []"), "accounts are no entries:\n{first}");
+    let again = load_text(&first, &Sources::default()).unwrap().settings.to_yaml();
+    assert_eq!(again, first);
+}
