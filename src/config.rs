@@ -254,6 +254,6 @@ mod tests {
             [("AMPGATE__ADMIN__KEY".to_owned(), "k".to_owned())].into_iter().collect();
         std::fs::write(&config, "port: 1\n").unwrap();
         let sources = Sources { file: Some(config), environment, ..Sources::default() };
-        assert_eq!(load(&sources).unwrap().secret_files, [PathBuf::new(); 0], "a variable's");
+        assert!(load(&sources).unwrap().secret_files.is_empty(), "a variable's");
     }
 }
