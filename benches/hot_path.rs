@@ -296,6 +296,7 @@ fn choose(
         came_through_amp_door: false,
         reach: Reach::SameDialect,
         ways: Ways::ALL,
+        brings_login: false,
     };
     let session = || conversation.and_then(|fields| session_key(fields, dialect, b""));
     match router.choose(&request, &Attempts::default(), session) {

@@ -22,6 +22,7 @@ mod clients;
 mod compatible;
 mod credential;
 mod environment;
+mod exposure;
 mod extra_headers;
 mod file;
 mod foreign;
@@ -33,10 +34,12 @@ mod layers;
 mod mapping;
 mod models;
 mod oauth;
+mod passthrough;
 mod places;
 mod prices;
 mod print;
 mod problem;
+mod provider_key;
 mod proxy_url;
 mod raw;
 mod reader;
@@ -55,6 +58,8 @@ mod vertex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 pub use accounts::{
     ACCOUNTS_FILE, AccountId, BadAccountId, BadAccountList, ListedAccount, parse_accounts,
     print_accounts,
@@ -68,6 +73,7 @@ pub use auth::{
 pub use client_rules::{ClientLimits, ClientRules};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
+pub use exposure::{Exposed, exposed};
 pub use google_key::{GoogleHolder, GoogleKey, GoogleKeyError};
 pub use hosting::{AzureApi, Hosting, VertexPlace};
 pub use json_schema::json_schema;
@@ -123,6 +129,8 @@ pub struct Loaded {
     /// Every file whose content this is made of, each once: the file itself, secrets given by
     /// `*-file` keys, certificates, lists of accounts, there or not. Not Amp's `secrets-file`, which is read while we run.
     pub files: Vec<PathBuf>,
+    /// Those of them that hold a secret: the file itself only if one is written in it.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Reads and checks the configuration. Finds all problems, not only the first.
@@ -143,11 +151,11 @@ pub fn named_file(sources: &Sources) -> PathBuf {
 /// Like [`load`], with `text` in place of a file: for a configuration that a program writes.
 pub fn load_text(text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
     let name = PathBuf::from("built-in configuration");
-    load_with(Some((name, text.to_owned())), Vec::new(), sources)
+    load_with(Some((name, Zeroizing::new(text.to_owned()))), Vec::new(), sources)
 }
 
 fn load_with(
-    file: Option<(PathBuf, String)>,
+    file: Option<(PathBuf, Zeroizing<String>)>,
     files: Vec<PathBuf>,
     sources: &Sources,
 ) -> Result<Loaded, ConfigError> {
@@ -185,7 +193,10 @@ fn load_with(
     match settings {
         Some(settings) if problems.is_empty() => {
             let file = file.map(|(path, _)| path);
-            Ok(Loaded { settings, warnings: reader.warnings, file, files: reader.files })
+            let itself = file.iter().filter(|_| reader.file_has_secret).cloned();
+            let secret_files = itself.chain(reader.secret_files).collect();
+            let (warnings, files) = (reader.warnings, reader.files);
+            Ok(Loaded { settings, warnings, file, files, secret_files })
         }
         _ => Err(ConfigError { problems, files: reader.files }),
     }
@@ -213,5 +224,45 @@ impl Reader<'_> {
             }
             None => self.problem(&name, schema::advice(path)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_with_secrets_are_those_with_keys_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, key) = (folder.path().join("a.yaml"), folder.path().join("key"));
+        std::fs::write(&key, "k").unwrap();
+        let file = key.display();
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("api-keys: [\"alice-key\"]".to_owned(),                 true,  false, "a client's"),
+            ("api-keys: [{ name: alice, key: alice-key }]".to_owned(), true,  false, "in a map"),
+            ("claude-api-key: [{ api-key: sk-1 }]".to_owned(),       true,  false, "a provider's"),
+            ("ampcode: { upstream-api-key: team }".to_owned(),       true,  false, "the team's"),
+            ("state: 'redis://:password@redis'".to_owned(),          true,  false, "the login of a server"),
+            ("state: 'redis://redis'".to_owned(),                    false, false, "an address"),
+            (format!("admin: {{ key-file: {file} }}"),               false, true,  "elsewhere"),
+            (format!("api-keys: [a, {{ key-file: {file} }}]"),       true,  true,  "both"),
+            (format!("tls: {{ cert: {file}, key: {file} }}"),        false, true,  "a private key"),
+            (format!("tls: {{ upstream-ca: {file} }}"),              false, false, "certificates are public"),
+            ("proxy-url: 'http://me:password@proxy:1'".to_owned(), true, false, "the login of a proxy"),
+            ("port: 1".to_owned(),                                   false, false, "none"),
+        ];
+        for (yaml, in_itself, in_file, why) in cases {
+            std::fs::write(&config, &yaml).unwrap();
+            let sources = Sources { file: Some(config.clone()), ..Sources::default() };
+            let found = load(&sources).unwrap().secret_files;
+            let holds = |file: &PathBuf| found.contains(file);
+            assert_eq!((holds(&config), holds(&key)), (in_itself, in_file), "{why}: {found:?}");
+        }
+        let environment =
+            [("AMPGATE__ADMIN__KEY".to_owned(), "k".to_owned())].into_iter().collect();
+        std::fs::write(&config, "port: 1\n").unwrap();
+        let sources = Sources { file: Some(config), environment, ..Sources::default() };
+        assert!(load(&sources).unwrap().secret_files.is_empty(), "a variable's");
     }
 }

@@ -6,7 +6,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::types::{LimitReached, ModelName, ProviderName, Ways};
+use crate::types::{ForeignLogin, LimitReached, ModelName, ProviderName, Ways};
 
 /// Why a request was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,12 @@ pub enum GatewayError {
          Bearer <key>` or `x-api-key: <key>`"
     )]
     Unauthenticated,
+    #[error(
+        "what is shown here as a key is {}, and no key of this gateway's: send one of those in its \
+         place, or beside it as `X-Ampgate-Key: <key>` where the gateway lets logins pass",
+        login.what()
+    )]
+    LoginIsNoKey { login: ForeignLogin },
     #[error("this route is open to clients on the gateway's own machine only")]
     NotLoopback,
     #[error("this route does not answer requests that a browser makes from another site")]
@@ -98,6 +104,7 @@ impl GatewayError {
     pub const fn classify(&self) -> (&'static str, StatusCode) {
         match self {
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED),
+            Self::LoginIsNoKey { .. } => ("login_is_no_key", StatusCode::UNAUTHORIZED),
             Self::NotLoopback => ("loopback_only", StatusCode::FORBIDDEN),
             Self::CrossOrigin => ("cross_origin", StatusCode::FORBIDDEN),
             // OpenAI's two codes for a 429: clients wait for the one, and give up at the other.

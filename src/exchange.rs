@@ -21,6 +21,7 @@ mod judged;
 mod local;
 mod metering;
 mod models;
+mod own_login;
 mod proof;
 mod sent;
 mod served;

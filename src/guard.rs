@@ -212,6 +212,7 @@ fn admit_client(
                 None => Err(Halt::Refuse(GatewayError::AmpUnavailable)),
             }
         }
+        key::Identity::ShowsLogin(login) => Err(Halt::Refuse(GatewayError::LoginIsNoKey { login })),
         key::Identity::Anonymous | key::Identity::Unknown => {
             Err(Halt::Refuse(GatewayError::Unauthenticated))
         }

@@ -5,7 +5,8 @@
 //! | hop-by-hop, `Connection`-nominated (RFC 9110, 7.6.1) | dropped           | dropped       |
 //! | `Expect`, `TE`, framing                          | dropped, made anew    | made anew     |
 //! | claims about the client's address, `Via`         | dropped               | kept          |
-//! | client credentials (three fields, two parameters), Azure's `api-key` | dropped, replaced | never seen |
+//! | client credentials (four fields, two parameters), Azure's `api-key` | dropped, replaced | never seen |
+//! | a login of the client's own, beside `X-Ampgate-Key` | to its provider alone, unchanged | never seen |
 //! | `Host`                                           | the upstream's        |               |
 //! | `Anthropic-Beta`                                 | to Amp unchanged; to a provider without `context-1m` | |
 //! | `Access-Control-*` on management routes          |                       | dropped       |
@@ -17,6 +18,7 @@
 mod beta;
 mod codex;
 mod credential;
+mod own_login;
 mod query;
 mod request;
 mod response;
@@ -28,7 +30,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use beta::{asks_for_long_context, strip_long_context};
 pub use codex::{ORIGINATOR, is_codex};
-pub use credential::presented_keys;
+pub use credential::{presented_keys, shows_key_apart};
+pub use own_login::brings_own_login;
 pub use query::without_credentials;
 pub use request::{ForUpstream, UpstreamCredential};
 pub use response::{for_downstream, is_event_stream};

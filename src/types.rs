@@ -3,6 +3,7 @@
 //! A value is parsed once, at the border; inside the gateway nothing is a bare string that has
 //! rules. Secrets print as stars.
 
+mod foreign_login;
 mod limit;
 mod model;
 mod origin;
@@ -12,6 +13,7 @@ mod secret;
 mod thinking;
 mod usage;
 
+pub use foreign_login::ForeignLogin;
 pub use limit::{Filling, Limit, LimitReached, Usd};
 pub use model::{CredentialId, Dialect, ModelName, ProviderName};
 pub use origin::{Origin, OriginError};

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -78,6 +80,44 @@ fn check_prints_what_would_run_with_secrets_as_stars() {
     for secret in ["client-secret-1", "team-secret-2", "provider-secret-3"] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+#[test]
+fn check_and_serve_warn_of_keys_that_everybody_can_read() {
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    let desk = Desk::new();
+    let key = desk.write("claude.key", "hush-1\n");
+    let config = desk.write(
+        "ampgate.yaml",
+        "port: 0\napi-keys: [hush-2]\nclaude-api-key: [{ api-key-file: claude.key }]\n",
+    );
+    for path in [&key, &config] {
+        mode(path, 0o644);
+    }
+    mode(desk.0.path(), 0o700);
+    let said = |desk: &Desk| text(&desk.run(&["check"]).stderr);
+    assert_eq!(said(&desk), "", "nobody else may enter the folder");
+
+    mode(desk.0.path(), 0o755);
+    let both = said(&desk);
+    for name in ["ampgate.yaml", "claude.key"] {
+        assert!(both.contains(&format!("user of this machine can read {name}")), "{both}");
+    }
+    assert!(both.starts_with("warning: ") && !both.contains("hush"), "{both}");
+    assert!(desk.run(&["check"]).status.success(), "it is a warning");
+
+    let mut child = desk.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let first = lines.find(|line| line.contains("claude.key") || line.contains("listening"));
+    terminate(child);
+    assert!(first.is_some_and(|line| line.contains("can read claude.key")), "serve says it too");
+
+    for path in [&key, &config] {
+        mode(path, 0o640);
+    }
+    assert_eq!(said(&desk), "", "a group is somebody's choice");
 }
 
 #[test]

@@ -340,6 +340,8 @@ fn files_with_keys_that_everybody_can_read_are_told() {
     text += "claude-api-key: [ { api-key-file: team.key, base-url: 'http://127.0.0.1:1' } ]\n";
     std::fs::write(&config, text).unwrap();
     let open = Permissions::from_mode(0o644);
+    // A directory that nobody else may enter would hide them.
+    std::fs::set_permissions(desk.0.path(), Permissions::from_mode(0o755)).unwrap();
 
     std::fs::set_permissions(key, open.clone()).unwrap();
     desk.doctor(&[], &[]).has("Configuration", "warning", "can read team.key");

@@ -9,7 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ampgate::headers::{
     ForUpstream, UpstreamCredential, asks_for_long_context, for_downstream, presented_keys,
 };
-use ampgate::types::ApiKey;
+use ampgate::types::{ApiKey, Dialect};
 use ampgate_fuzz::Dice;
 use libfuzzer_sys::fuzz_target;
 
@@ -25,7 +25,7 @@ const CONNECTION: &[&str] = &[
     "upgrade",
 ];
 const REMADE: &[&str] = &["expect", "content-length", "host"];
-const CREDENTIALS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key"];
+const CREDENTIALS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key", "x-ampgate-key"];
 const CLAIMS: &[&str] =
     &["forwarded", "via", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip"];
 
@@ -45,6 +45,7 @@ fuzz_target!(|input: &[u8]| {
 
     let mut dice = Dice::of(input);
     upstream(&fields, &nominated, &mut dice);
+    own_login(&fields, &nominated);
     downstream(&fields, &nominated, dice.flip());
 });
 
@@ -100,6 +101,27 @@ fn upstream(fields: &HeaderMap, nominated: &[Vec<u8>], dice: &mut Dice) {
         }
     }
     assert_eq!(listed(&policy.fields(&sent)), listed(&sent), "another pass changes it again");
+}
+
+/// A client's own login crosses in the fields of its dialect, as it came, and in no others.
+fn own_login(fields: &HeaderMap, nominated: &[Vec<u8>]) {
+    let policy = ForUpstream {
+        authority: "upstream.example",
+        credential: UpstreamCredential::ClientLogin(Dialect::Anthropic),
+        strip_long_context: false,
+        ask_for_identity: false,
+        body_was_decoded: false,
+        own_fields: &[],
+    };
+
+    let sent = policy.fields(fields);
+
+    for name in CREDENTIALS {
+        let is_login = matches!(*name, "authorization" | "x-api-key");
+        let is_named = nominated.iter().any(|named| named == name.as_bytes());
+        let came: Vec<_> = fields.get_all(*name).filter(|_| is_login && !is_named).collect();
+        assert_eq!(sent.get_all(*name).collect::<Vec<_>>(), came, "{name}");
+    }
 }
 
 fn downstream(fields: &HeaderMap, nominated: &[Vec<u8>], is_management: bool) {

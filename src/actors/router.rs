@@ -173,13 +173,26 @@ impl ProviderRouter {
         let table = &self.0.routes.table;
         let candidates =
             |ways| table.candidates(request.dialect, request.model, request.reach, ways);
-        let Some(candidates) = candidates(request.ways) else {
+        let own_login = |ways| {
+            let is_brought = request.brings_login.then_some(());
+            is_brought
+                .and_then(|()| table.own_login_candidates(request.dialect, request.model, ways))
+        };
+        let with_login = own_login(request.ways);
+        // Who has brought a login is answered by nothing else: no key of the team's, and not by Amp.
+        let request = &ModelRequest {
+            came_through_amp_door: request.came_through_amp_door && with_login.is_none(),
+            ..*request
+        };
+        let Some(candidates) = with_login.or_else(|| candidates(request.ways)) else {
             let may_ask_amp = request.came_through_amp_door
                 && matches!(table.fallback(), Fallbacks::ToAmp | Fallbacks::ToAmpOnFailure);
             if may_ask_amp && request.may_go_to_amp() {
                 return Ok(Choice::Amp);
             }
-            if request.ways != Ways::ALL && (may_ask_amp || candidates(Ways::ALL).is_some()) {
+            let is_closed =
+                || may_ask_amp || candidates(Ways::ALL).is_some() || own_login(Ways::ALL).is_some();
+            if request.ways != Ways::ALL && is_closed() {
                 return Err(GatewayError::RouteNotAllowed {
                     closed: "every route that serves this model is closed to this client key",
                     open: request.ways,
@@ -255,6 +268,7 @@ impl ProviderRouter {
             came_through_amp_door: false,
             reach: Reach::SameDialect,
             ways: Ways::ALL,
+            brings_login: false,
         };
         let picked = self.pick(&snapshot, &candidates, attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };

@@ -16,7 +16,7 @@ pub struct Status {
     pub open: Open,
     /// Model calls and relayed requests together.
     pub totals: Totals,
-    /// Who pays: `local`, `mapped`, `amp`, and `relay` for Amp's own traffic.
+    /// Who pays: `local`, `mapped`, `own-login`, `amp`, and `relay` for Amp's own traffic.
     pub by_route: Vec<Spend>,
     pub by_client: Vec<Spend>,
     pub by_model: Vec<Spend>,

@@ -16,7 +16,8 @@ use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
 use crate::config::{
-    Client, ConfigError, Family, Loaded, Log, Settings, Sources, WarningKind, load, named_file,
+    Client, ConfigError, Family, Loaded, Log, Settings, Sources, WarningKind, exposed, load,
+    named_file,
 };
 use crate::types::ApiKey;
 
@@ -138,9 +139,11 @@ async fn reload_once(
     if is_read_once(&config.file) {
         return Err(vec![format!("{file}: is no file, and can be read only once")]);
     }
-    let Loaded { mut settings, warnings, .. } = config
+    let loaded = config
         .load()
         .map_err(|error| error.problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let exposed_files = exposed(&loaded);
+    let Loaded { mut settings, warnings, .. } = loaded;
     if settings.clients.is_empty() {
         match &live.generated {
             Some(client) => {
@@ -170,6 +173,9 @@ async fn reload_once(
         if warning.kind != WarningKind::Terms || !told_terms {
             tracing::warn!("{warning}");
         }
+    }
+    for file in &exposed_files {
+        tracing::warn!("{file}");
     }
     warn_of_listener(started_with, &plans.settings);
     if before.settings.admin.key.is_some() && started_with.admin.is_enabled {

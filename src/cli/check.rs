@@ -1,7 +1,7 @@
 //! `ampgate check`: what the gateway would run with.
 
 use super::{Failure, complain, say};
-use crate::config::{Sources, WarningKind, load};
+use crate::config::{Sources, WarningKind, exposed, load};
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let loaded = load(sources).map_err(|error| error.to_string())?;
@@ -16,6 +16,9 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
             }
         };
         complain(&format!("{kind}: {warning}"));
+    }
+    for file in exposed(&loaded) {
+        complain(&format!("warning: {file}"));
     }
     say(loaded.settings.to_yaml().trim_end());
     match skipped {

@@ -39,7 +39,7 @@ use crate::actors::upstream::{
 use crate::app::amp_api_key;
 use crate::config::{ConfigError, Loaded, Settings, Sources, load};
 use crate::metrics::Metrics;
-use crate::types::{ApiKey, Keyring};
+use crate::types::ApiKey;
 
 /// Where a gateway listens that nobody has configured.
 const USUAL_ADDRESS: &str = "http://127.0.0.1:8317";
@@ -169,9 +169,6 @@ fn chapter_of_configuration(
         Ok(_) if agent.is_some() => Vec::new(),
         Ok(loaded) => {
             let settings = &loaded.settings;
-            let clients = settings.clients.iter();
-            let keys = clients.map(|client| (client.id.clone(), client.key.clone())).collect();
-            let files = configuration::files_with_keys(loaded, &Keyring::new(keys), amp_key);
             let mut findings = configuration::of_loaded(loaded);
             findings.extend(configuration::of_variables(sources));
             findings.push(configuration::of_client_keys(settings));
@@ -180,7 +177,7 @@ fn chapter_of_configuration(
                 _ => findings.push(Finding::note("no Amp server is configured")),
             }
             findings.extend(configuration::of_credentials(&settings.credentials));
-            findings.extend(configuration::of_permissions(&configuration::permissions(files)));
+            findings.extend(configuration::of_exposed_files(loaded, amp_key));
             findings
         }
     };

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{Failure, say};
 use crate::actors::clock::WallClock;
 use crate::app::{Gateway, Launch, Reload, WatchedConfig, amp_api_key};
-use crate::config::{Log, LogFormat, LogLevel, Sources};
+use crate::config::{Log, LogFormat, LogLevel, Sources, exposed};
 use crate::telemetry::{self, LogControl, LogStyle};
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
@@ -17,6 +17,9 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let log = start_logging(&loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
+    }
+    for file in exposed(&loaded) {
+        tracing::warn!("{file}");
     }
     actix_rt::System::new().block_on(async {
         // Before anybody can know that we listen: a SIGTERM from then on must drain, not kill.

@@ -68,7 +68,7 @@ impl Reader<'_> {
             file: &raw.upstream_api_key_file,
             variable: &raw.upstream_api_key_env,
         };
-        let upstream_key = self.secret(key_path, &key).ok().flatten();
+        let upstream_key = self.api_key(key_path, &key).ok().flatten();
         let per_client = self.keys_per_client(raw.upstream_api_keys, clients);
         let secrets_file = self.file("ampcode.secrets-file", &raw.secrets_file);
         let secret_ttl = self.duration("ampcode.secret-ttl", &raw.secret_ttl, SECOND..=DAY);
@@ -91,7 +91,7 @@ impl Reader<'_> {
             origin,
             base_path,
             url,
-            upstream_key: upstream_key.and_then(|key| ApiKey::parse(&key).ok()),
+            upstream_key,
             per_client,
             secrets_file: secrets_file.unwrap_or_default(),
             secret_ttl,
@@ -116,11 +116,11 @@ impl Reader<'_> {
                 file: &raw.upstream_api_key_file,
                 variable: &raw.upstream_api_key_env,
             };
-            let key = self.secret(&key_path, &secret);
+            let key = self.api_key(&key_path, &secret);
             if key == Ok(None) {
                 self.problem(&key_path, "is empty; the entry needs a key for the Amp server");
             }
-            let key = key.ok().flatten().and_then(|key| ApiKey::parse(&key).ok());
+            let key = key.ok().flatten();
             let list_path = format!("{path}.api-keys");
             for (index, item) in self.items(&list_path, raw.api_keys).into_iter().enumerate() {
                 let path = format!("{list_path}[{index}]");

@@ -1,7 +1,7 @@
 //! What opens a provider's door.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::proxy_url::Proxy;
@@ -150,6 +150,29 @@ impl TokenSource {
             Self::Codex(_) => "codex",
             Self::Google(_) => "google",
             Self::Aws(_) => "aws",
+        }
+    }
+}
+
+impl Auth {
+    /// The file in which a login or an account is kept, where that is what opens the door.
+    #[must_use]
+    pub fn token_file(&self) -> Option<&Path> {
+        match self {
+            Self::Token(source) => source.file(),
+            Self::Open | Self::Key(_) | Self::ClientLogin => None,
+        }
+    }
+}
+
+impl TokenSource {
+    /// The file in which its secret is kept, where there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Login(account) => Some(&account.file),
+            Self::Codex(file) | Self::Google(GoogleSource::File(file)) => Some(file),
+            Self::Google(GoogleSource::MetadataServer { .. }) | Self::Aws(_) => None,
         }
     }
 }

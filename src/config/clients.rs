@@ -69,6 +69,7 @@ impl Reader<'_> {
             self.problem(&key_path, "is empty; a client needs a key");
             return None;
         };
+        self.refuse_login(&key_path, &key).ok()?;
         if key.starts_with(PUBLISHED_KEY) {
             self.warn(&key_path, "is an example key everybody knows; make one of your own");
         }

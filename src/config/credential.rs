@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::types::{ApiKey, CredentialId, ModelPattern, Origin, ProviderName};
+use crate::types::{CredentialId, ModelPattern, Origin, ProviderName};
 
 use super::auth::Auth;
 use super::base_url;
@@ -15,7 +15,7 @@ use super::oauth::OAuthEntry;
 use super::proxy_url::Proxy;
 use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
 use super::reader::Reader;
-use super::secret::{Noted, RawSecret};
+use super::secret::RawSecret;
 use super::shapes::{List, Scalar, Section};
 
 /// The kind of API a credential is for: its dialect, its authentication, its addresses.
@@ -104,8 +104,6 @@ const VERTEX: Kind = Kind {
     base_url: "https://aiplatform.googleapis.com",
 };
 
-/// How the login tokens of Claude Pro and Max begin.
-const CLAUDE_LOGIN: &str = "sk-ant-oat";
 pub const MOST_PRIORITY: i64 = 1_000_000;
 
 /// What credentials have in common, whichever list they stand in.
@@ -203,38 +201,26 @@ impl Reader<'_> {
         };
         let secret =
             RawSecret { text: &raw.api_key, file: &raw.api_key_file, variable: &raw.api_key_env };
-        let key = self.credential_key(path, &secret);
-        if key == Ok(None) {
-            let what = "is empty; give the provider's key, or `api-key-file` or `api-key-env`";
-            self.problem(&format!("{path}.api-key"), what);
-        }
+        let passes_login_through = self.flag(&format!("{path}.passthrough"), &raw.passthrough);
+        let auth = if passes_login_through {
+            self.client_login(path, kind.family, &secret)
+        } else {
+            self.provider_key(path, &secret)
+        };
         let written = self.text(&format!("{path}.base-url"), &raw.base_url);
         let base_url = written.unwrap_or_else(|| kind.base_url.to_owned());
         let mut credential =
             self.shared(path, shared, (kind.family, kind.provider, &base_url), true)?;
-        credential.auth = key.ok().flatten().map_or(Auth::Open, Auth::Key);
-        credential.long_context = self.long_context(path, &raw.long_context);
+        credential.long_context = if auth == Auth::ClientLogin {
+            self.long_context_of_clients(path, &raw.long_context)
+        } else {
+            self.long_context(path, &raw.long_context)
+        };
+        credential.auth = auth;
         let proxy_path = format!("{path}.proxy-url");
         let proxy_url = self.proxy_url(&proxy_path, &raw.proxy_url);
         credential.proxy_url = self.egress(&proxy_path, proxy_url.as_ref(), &credential.origin);
         Some(credential)
-    }
-
-    /// `None` when no key is given.
-    pub fn credential_key(
-        &mut self,
-        path: &str,
-        raw: &RawSecret<'_>,
-    ) -> Result<Option<ApiKey>, Noted> {
-        let path = format!("{path}.api-key");
-        let key = self.secret(&path, raw)?;
-        if key.as_ref().is_some_and(|key| key.starts_with(CLAUDE_LOGIN)) {
-            let what = "is a login of Claude Pro or Max, which is not supported because Anthropic \
-                        does not allow it; use an API key";
-            self.problem(&path, what);
-            return Err(Noted);
-        }
-        Ok(key.and_then(|key| ApiKey::parse(&key).ok()))
     }
 
     /// Everything but the key, the id, and what only one kind of list has.

@@ -75,6 +75,9 @@ impl Reader<'_> {
             return None;
         };
         value.set_sensitive(true);
+        if AUTHENTICATION.contains(&name.as_str()) {
+            self.has_secret_in_place(path);
+        }
         Some((name, value))
     }
 }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use config::{File, FileFormat, Map, Source as _, Value, ValueKind};
+use zeroize::Zeroizing;
 
 use super::Sources;
 use super::aliases::ALIASES;
@@ -31,9 +32,11 @@ pub fn named(sources: &Sources) -> Named {
 }
 
 /// The file and its text; `None` when no file is asked for and the usual one is not there.
-pub fn read(Named { path, asked_by }: &Named) -> Result<Option<(PathBuf, String)>, Problem> {
+pub fn read(
+    Named { path, asked_by }: &Named,
+) -> Result<Option<(PathBuf, Zeroizing<String>)>, Problem> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some((path.clone(), text))),
+        Ok(text) => Ok(Some((path.clone(), Zeroizing::new(text)))),
         Err(error) if asked_by.is_none() && error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let what = match asked_by {

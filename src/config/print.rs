@@ -217,6 +217,7 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.text("proxy-url", &proxy_url);
     } else {
         page.text("api-key", &key);
+        page.value("passthrough", credential.auth == Auth::ClientLogin);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
         page.value("long-context", long_context(credential.long_context));

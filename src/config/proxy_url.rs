@@ -178,7 +178,12 @@ impl Reader<'_> {
             return Some(ProxyUrl::Direct);
         }
         match Proxy::parse(&text) {
-            Ok(proxy) => Some(ProxyUrl::Through(proxy)),
+            Ok(proxy) => {
+                if proxy.0.login.is_some() {
+                    self.has_secret_in_place(path);
+                }
+                Some(ProxyUrl::Through(proxy))
+            }
             Err(what) => {
                 self.problem(path, what);
                 None

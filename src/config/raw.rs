@@ -112,6 +112,7 @@ pub struct RawCredential {
     pub api_key: Scalar,
     pub api_key_file: Scalar,
     pub api_key_env: Scalar,
+    pub passthrough: Scalar,
     pub base_url: Scalar,
     pub models: List<Section<RawModel>>,
     pub excluded_models: List<Scalar>,

@@ -20,6 +20,10 @@ pub struct Reader<'a> {
     pub warnings: Vec<Warning>,
     /// Files whose content counts, read or not.
     pub files: Vec<PathBuf>,
+    /// Those of them that hold secrets, the configuration itself apart.
+    pub secret_files: Vec<PathBuf>,
+    /// Whether a secret is written in the configuration's file itself.
+    pub file_has_secret: bool,
     /// Known before any upstream is read.
     pub egress: EgressRules,
 }
@@ -32,6 +36,8 @@ impl<'a> Reader<'a> {
             problems: Vec::new(),
             warnings: Vec::new(),
             files: Vec::new(),
+            secret_files: Vec::new(),
+            file_has_secret: false,
             egress: EgressRules::default(),
         }
     }
@@ -166,6 +172,19 @@ impl<'a> Reader<'a> {
         if !self.files.iter().any(|known| known == file) {
             self.files.push(file.to_owned());
         }
+    }
+
+    /// Notes that `file` should be read by nobody else.
+    pub fn holds_secret(&mut self, file: &Path) {
+        if !self.secret_files.iter().any(|known| known == file) {
+            self.secret_files.push(file.to_owned());
+        }
+    }
+
+    /// Notes that the value at `path` is a secret that is written in place.
+    pub fn has_secret_in_place(&mut self, path: &str) {
+        let (source, _) = self.places.written(path);
+        self.file_has_secret |= source == self.places.file();
     }
 
     /// A path of the file system; `~/` at its start is the home directory.

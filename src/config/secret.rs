@@ -1,6 +1,7 @@
 //! Secrets: written in place, in a file (`*-file`) or in a variable (`*-env`).
 
 use actix_web::http::header::HeaderValue;
+use zeroize::Zeroizing;
 
 use super::reader::Reader;
 use super::shapes::Scalar;
@@ -23,7 +24,11 @@ pub struct Noted;
 
 impl Reader<'_> {
     /// The secret at `path` (the name of its plain key); `None` when it is not given at all.
-    pub fn secret(&mut self, path: &str, raw: &RawSecret<'_>) -> Result<Option<String>, Noted> {
+    pub fn secret(
+        &mut self,
+        path: &str,
+        raw: &RawSecret<'_>,
+    ) -> Result<Option<Zeroizing<String>>, Noted> {
         let file_path = format!("{path}-file");
         let variable_path = format!("{path}-env");
         let given = [raw.text, raw.file, raw.variable].iter().filter(|s| !s.is_blank()).count();
@@ -42,7 +47,11 @@ impl Reader<'_> {
             let secret = self.secret_in_variable(&variable_path, raw.variable).ok_or(Noted)?;
             (variable_path, secret)
         } else if !raw.text.is_blank() {
-            let secret = self.text(path, raw.text).ok_or(Noted)?;
+            let secret = Zeroizing::new(self.text(path, raw.text).ok_or(Noted)?);
+            // An address is a secret only with a login in it.
+            if !secret.contains("://") || secret.contains('@') {
+                self.has_secret_in_place(path);
+            }
             if secret.contains("${") {
                 let name = key_name(path);
                 self.warn(
@@ -54,6 +63,13 @@ impl Reader<'_> {
         } else {
             return Ok(None);
         };
+        // Whoever pastes a login often takes the whole of its file.
+        if secret.starts_with('{') {
+            let what = "is JSON, perhaps the file of a login or of a service account; a key alone belongs \
+                        here";
+            self.problem(&path, what);
+            return Err(Noted);
+        }
         // A key travels in a header field; a line break inside one is a copy gone wrong.
         if !secret.is_ascii() || HeaderValue::from_str(&secret).is_err() || secret.contains(' ') {
             self.problem(&path, "has characters no key can have (a space or a line break?)");
@@ -63,16 +79,17 @@ impl Reader<'_> {
     }
 
     /// Reads a mounted secret. Only the path is ever named.
-    fn secret_in_file(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+    fn secret_in_file(&mut self, path: &str, scalar: &Scalar) -> Option<Zeroizing<String>> {
         let file = self.file(path, scalar)?;
         self.depends_on(&file);
+        self.holds_secret(&file);
         // SECURITY: a key pasted in the place of a path must not be printed.
         let shown = match file.to_string_lossy() {
             text if text.contains('/') || text.contains('.') => format!("`{text}`"),
             _ => "a file without a folder".to_owned(),
         };
         let content = match std::fs::read_to_string(&file) {
-            Ok(content) => content,
+            Ok(content) => Zeroizing::new(content),
             Err(error) => {
                 self.problem(path, format!("names {shown}, which cannot be read: {error}"));
                 return None;
@@ -83,12 +100,13 @@ impl Reader<'_> {
             self.problem(path, format!("names {shown}, which is empty"));
             return None;
         }
-        Some(secret.to_owned())
+        Some(Zeroizing::new(secret.to_owned()))
     }
 
-    fn secret_in_variable(&mut self, path: &str, scalar: &Scalar) -> Option<String> {
+    fn secret_in_variable(&mut self, path: &str, scalar: &Scalar) -> Option<Zeroizing<String>> {
         let name = self.text(path, scalar)?;
-        let secret = self.environment.get(&name).map(|value| value.trim().to_owned());
+        let secret =
+            self.environment.get(&name).map(|value| Zeroizing::new(value.trim().to_owned()));
         let state = match secret {
             Some(secret) if !secret.is_empty() => return Some(secret),
             Some(_) => "is empty",
@@ -126,6 +144,7 @@ mod tests {
         let mut reader = Reader::new(&environment, Places::new(Some("f".to_owned())));
         let raw = RawSecret { text: plain, file, variable };
         let secret = reader.secret("a.key", &raw).unwrap_or_default();
+        let secret = secret.map(|secret| secret.to_string());
         let problems = reader.problems.iter().map(ToString::to_string);
         let said: Vec<_> =
             problems.chain(reader.warnings.iter().map(ToString::to_string)).collect();
@@ -164,6 +183,7 @@ mod tests {
             (none(), none(), text("UNSET"), "f: a.key-env names the variable `UNSET`, which is not set".to_owned()),
             (none(), none(), text("sk-hush"), "f: a.key-env names a variable which is not set; write its name here".to_owned()),
             (none(), text("sk-hush"), none(), "f: a.key-file names a file without a folder, which cannot be read: No such file or directory (os error 2)".to_owned()),
+            (text("{\"hush\": 1}"), none(), none(), "f: a.key is JSON, perhaps the file of a login or of a service account; a key alone belongs here".to_owned()),
             (text("hush\nhush"), none(), none(), "f: a.key has characters no key can have (a space or a line break?)".to_owned()),
             (text("${KEY}"), none(), none(), "f: a.key is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),
         ];

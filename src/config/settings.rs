@@ -110,6 +110,9 @@ impl Reader<'_> {
         let auth_dir = self.auth_dir(&raw.auth_dir);
         let oauth = self.oauth(std::mem::take(&mut raw.oauth), auth_dir.as_deref());
         let credentials = credential::read(self, &mut raw, &oauth);
+        for file in credentials.iter().filter_map(|credential| credential.auth.token_file()) {
+            self.holds_secret(file);
+        }
         let routing = self.section("routing", raw.routing);
         let routing = self.routing(&routing);
         let request_retry = self.retries(&raw.request_retry);

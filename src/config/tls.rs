@@ -44,6 +44,9 @@ impl Reader<'_> {
         for file in files.chain(&upstream_ca) {
             self.depends_on(file);
         }
+        if let Some(files) = &certificate {
+            self.holds_secret(&files.key);
+        }
         Tls { certificate, upstream_ca }
     }
 }

@@ -28,7 +28,7 @@ pub fn error_response(door: &Door, error: &GatewayError, request_id: &str) -> Ht
         response.insert_header(("x-should-retry", "false"));
     }
     match error {
-        GatewayError::Unauthenticated => {
+        GatewayError::Unauthenticated | GatewayError::LoginIsNoKey { .. } => {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         GatewayError::MethodNotAllowed { allow } => {

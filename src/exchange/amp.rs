@@ -11,7 +11,9 @@ use super::head::Head;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::config::Amp;
 use crate::error::GatewayError;
-use crate::headers::{ForUpstream, USER_AGENT, UpstreamCredential, without_credentials};
+use crate::headers::{
+    ForUpstream, USER_AGENT, UpstreamCredential, shows_key_apart, without_credentials,
+};
 use crate::types::{ApiKey, Keyring, ProviderName};
 
 /// The Amp server's name in logs and in `x-ampgate-provider`.
@@ -87,8 +89,10 @@ fn target(
     let Some(asked) = request.uri().path_and_query() else {
         return Err(GatewayError::AmbiguousRequest("it names no path"));
     };
-    let is_ours = |value: &[u8]| keyring.find(value).is_some();
-    let kept = without_credentials(asked.as_str(), is_ours);
+    // Beside our own field a key in the query is the client's login at its provider, and not for Amp.
+    let is_login = shows_key_apart(request.headers());
+    let ends_here = |value: &[u8]| is_login || keyring.find(value).is_some();
+    let kept = without_credentials(asked.as_str(), ends_here);
     if base_path.is_empty() && kept.len() == asked.as_str().len() {
         return Ok(asked.clone());
     }

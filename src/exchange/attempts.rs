@@ -16,7 +16,7 @@ use super::call::Call;
 use super::foreign::{self, Translation};
 use super::judged::{Judged, look_at};
 use super::proof::Proof;
-use super::{hosted, local, sent};
+use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
 use crate::config::Family;
@@ -57,6 +57,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         came_through_amp_door: call.came_through_amp_door(),
         reach: call.reach(),
         ways: call.handles.limits.ways_of(call.client),
+        brings_login: call.brings_login,
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
@@ -225,6 +226,8 @@ async fn attempt(
     };
     let mut response = match sent {
         Ok(response) => response,
+        // Nobody else can be asked with this login.
+        Err(failure) if plan.is_own_login() => return Err(failure),
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
@@ -238,6 +241,10 @@ async fn attempt(
         return Ok(Outcome::AskAgain(Box::new(plan)));
     }
     foreign::tell_what_was_dropped(&mut response.fields, &dropped);
+    if plan.is_own_login() {
+        let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
+        return own_login::told(call, &plan, judged).await.map(Outcome::Answered);
+    }
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
@@ -383,14 +390,15 @@ pub(super) fn fault_of(error: &GatewayError) -> Fault {
     }
 }
 
-const fn route_of(plan: &LocalPlan) -> Route {
+fn route_of(plan: &LocalPlan) -> Route {
     match plan.found {
+        _ if plan.is_own_login() => Route::OwnLogin,
         Found::Directly => Route::Local,
         Found::ByMapping { .. } => Route::Mapped,
     }
 }
 
-fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
+pub(super) fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
     let model = ModelAnswer {
         dialect: call.dialect,
         route: route_of(plan),

@@ -21,6 +21,7 @@ use crate::adapt::ask_for_usage;
 use crate::body::JsonPart;
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
+use crate::headers::brings_own_login;
 use crate::telemetry::RequestRecord;
 use crate::translate::{Request, Unreadable, read_request, without_foreign_thinking};
 use crate::types::{ClientId, Dialect, ModelName, Route};
@@ -35,6 +36,8 @@ pub(super) struct Call<'a> {
     pub client: Option<&'a ClientId>,
     pub body: Bytes,
     pub asked: Asked,
+    /// Whether the client's own login at its provider comes along.
+    pub brings_login: bool,
     /// Looked for once, however many attempts there are.
     cleaned: OnceCell<Option<Bytes>>,
     /// With the question what the stream costs.
@@ -55,6 +58,7 @@ impl<'a> Call<'a> {
     ) -> Self {
         let (record, dialect) = (request.record.clone(), door.dialect());
         record.performs(operation(door.call, &asked.named_in));
+        let brings_login = brings_own_login(dialect, request.headers(), &handles.keyring);
         Self {
             handles,
             request,
@@ -64,6 +68,7 @@ impl<'a> Call<'a> {
             client,
             body,
             asked,
+            brings_login,
             cleaned: OnceCell::new(),
             asking_for_usage: OnceCell::new(),
             streams: OnceCell::new(),

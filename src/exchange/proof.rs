@@ -9,7 +9,7 @@ use crate::actors::upstream::{OutgoingRequest, UpstreamFailure};
 use crate::config::{Auth, Credential, Family};
 use crate::error::GatewayError;
 use crate::headers::UpstreamCredential;
-use crate::types::ApiKey;
+use crate::types::{ApiKey, Dialect};
 
 /// What opens the provider's door for one request.
 #[derive(Clone, Debug)]
@@ -17,13 +17,16 @@ pub enum Proof<'a> {
     None,
     Key(&'a ApiKey),
     Token(Arc<Token>),
+    /// The login that the client has brought.
+    ClientLogin,
 }
 
 impl<'a> Proof<'a> {
     /// What `credential` shows now. Waits only where a token has to be asked for.
     pub async fn of(credential: &'a Credential, tokens: &Tokens) -> Result<Self, UpstreamFailure> {
         match &credential.auth {
-            Auth::Open | Auth::ClientLogin => Ok(Self::None),
+            Auth::Open => Ok(Self::None),
+            Auth::ClientLogin => Ok(Self::ClientLogin),
             Auth::Key(key) => Ok(Self::Key(key)),
             Auth::Token(source) => {
                 let token = tokens.token(source).await;
@@ -36,7 +39,7 @@ impl<'a> Proof<'a> {
     pub(super) fn token(&self) -> Option<&Arc<Token>> {
         match self {
             Self::Token(token) => Some(token),
-            Self::None | Self::Key(_) => None,
+            Self::None | Self::Key(_) | Self::ClientLogin => None,
         }
     }
 
@@ -67,6 +70,13 @@ impl<'a> Proof<'a> {
                 TokenSecret::Bearer(token) => UpstreamCredential::Bearer(token),
                 // The signature comes last, over everything else.
                 TokenSecret::Aws(_) => UpstreamCredential::None,
+            },
+            Self::ClientLogin => match family {
+                Family::Claude => UpstreamCredential::ClientLogin(Dialect::Anthropic),
+                Family::OpenAi => UpstreamCredential::ClientLogin(Dialect::OpenAiChat),
+                Family::Gemini | Family::Vertex => UpstreamCredential::ClientLogin(Dialect::Gemini),
+                // The configuration opens no other family to logins.
+                _ => UpstreamCredential::None,
             },
         }
     }

@@ -9,7 +9,7 @@ use crate::types::{Route, Way, Ways};
 pub(super) fn require_way(door: Door, ways: Ways) -> Result<(), GatewayError> {
     let (is_open, closed) = match door {
         Door::Model(_) => {
-            let routes = [Route::Local, Route::Mapped, Route::Amp];
+            let routes = [Route::Local, Route::Mapped, Route::OwnLogin, Route::Amp];
             let is_open = routes.into_iter().any(|route| ways.have_route(route));
             (is_open, "model calls are closed to this client key")
         }
@@ -30,12 +30,13 @@ mod tests {
 
     #[test]
     fn a_door_is_open_to_a_client_that_has_a_way_behind_it() {
-        let [local, mapped, amp, relay] = Way::ALL;
+        let [local, mapped, own_login, amp, relay] = Way::ALL;
         #[rustfmt::skip] // columns are easier to proofread
         let cases: &[(&[Way], &str, &str, bool, &str)] = &[
             (&Way::ALL,           "POST", "/v1/messages",  true,  "nothing is closed"),
             (&[local],            "POST", "/v1/messages",  true,  "one way is enough"),
             (&[mapped],           "GET",  "/v1/models",    true,  "one way is enough"),
+            (&[own_login],        "POST", "/v1/messages",  true,  "one way is enough"),
             (&[amp],              "POST", "/v1/responses", true,  "the door decides later that there is none"),
             (&[relay],            "POST", "/v1/messages",  false, "relay is for no model call"),
             (&[local, mapped, amp], "GET", "/api/user",    false, "Amp's own traffic"),

@@ -5,7 +5,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 
 use crate::headers::presented_keys;
-use crate::types::{ClientId, Keyring};
+use crate::types::{ClientId, ForeignLogin, Keyring};
 
 /// Who a request is from.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(super) enum Identity {
     Known(ClientId),
     /// It shows a key, and the key is not ours.
     Unknown,
+    /// The same, and the key is no key of anybody's: it is a login at a provider.
+    ShowsLogin(ForeignLogin),
     /// It shows no key at all.
     Anonymous,
 }
@@ -23,7 +25,12 @@ pub(super) fn identify(keyring: &Keyring, fields: &HeaderMap, query: Option<&str
     for presented in presented_keys(fields, query) {
         match keyring.find(&presented) {
             Some(client) => return Identity::Known(client.clone()),
-            None => identity = Identity::Unknown,
+            None if matches!(identity, Identity::ShowsLogin(_)) => {}
+            None => {
+                let text = std::str::from_utf8(&presented).ok();
+                let login = text.and_then(ForeignLogin::recognise);
+                identity = login.map_or(Identity::Unknown, Identity::ShowsLogin);
+            }
         }
     }
     identity
@@ -52,6 +59,7 @@ mod tests {
     #[test]
     fn a_client_is_known_by_its_key_wherever_it_shows_it() {
         let known = |name: &str| Identity::Known(ClientId::new(name));
+        let claude = || Identity::ShowsLogin(ForeignLogin::Claude);
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             ("authorization",  "Bearer key-a", None,               known("alice"),      "SDKs"),
@@ -66,11 +74,31 @@ mod tests {
             ("authorization",  "Basic key-a",  None,               Identity::Anonymous, "another scheme"),
             ("accept",         "*/*",          None,               Identity::Anonymous, "nothing shown"),
             ("x-api-key",      "",             None,               Identity::Anonymous, "nothing shown"),
+            ("x-ampgate-key",  "key-a",        None,               known("alice"),      "a field of our own"),
+            ("x-ampgate-key",  "key-",         Some("key=key-a"),  Identity::Unknown,   "it alone counts"),
+            ("authorization",  "Bearer sk-ant-oat01-x", None,      claude(),            "a plan is no key of ours"),
+            ("authorization",  "Bearer sk-ant-oat01-x", Some("key=key-a"), known("alice"), "a key is, beside it"),
+            ("x-ampgate-key",  "sk-ant-oat01-x", None,             claude(),            "nor in our own field"),
         ];
         for (name, value, query, expected, why) in cases {
             let mut fields = HeaderMap::new();
             fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
             assert_eq!(identify(&keyring(), &fields, query), expected, "{name}: {value}: {why}");
+        }
+    }
+
+    #[test]
+    fn beside_our_own_field_nothing_else_makes_a_client_known() {
+        for (ours, expected, why) in [
+            ("key-b", Identity::Known(ClientId::new("bob")), "its key is there"),
+            ("wrong", Identity::Unknown, "a key that would do stands in the wrong place"),
+            ("", Identity::Anonymous, "an empty one counts as well"),
+        ] {
+            let mut fields = HeaderMap::new();
+            fields.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer key-a"));
+            fields.insert(HeaderName::from_static("x-api-key"), HeaderValue::from_static("key-a"));
+            fields.insert(HeaderName::from_static("x-ampgate-key"), HeaderValue::from_static(ours));
+            assert_eq!(identify(&keyring(), &fields, Some("key=key-a")), expected, "{why}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::credential::{API_KEY, X_API_KEY, X_GOOG_API_KEY, is_client_credential};
+use super::own_login::is_login_field;
 use super::{beta, is_hop_by_hop, nominated_by_connection};
-use crate::types::ApiKey;
+use crate::types::{ApiKey, Dialect};
 
 /// How an upstream wants to see its key.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,9 @@ pub enum UpstreamCredential<'a> {
     Google(&'a ApiKey),
     /// Azure OpenAI: `api-key`.
     Azure(&'a ApiKey),
+    /// A client's own login: its fields in this dialect cross byte for byte, and nothing of ours is put in.
+    /// Only for a request that brings one; see [`super::brings_own_login`].
+    ClientLogin(Dialect),
 }
 
 /// What the request's fields must become for one upstream.
@@ -47,12 +51,19 @@ impl ForUpstream<'_> {
     /// - fields the client nominates in `Connection`;
     /// - `Expect`, which actix has answered already, and framing, which awc makes anew;
     /// - claims about the client's address, which nobody upstream of a gateway can check;
-    /// - client credentials: they open our door, never the upstream's.
+    /// - client credentials: they open our door, never the upstream's. Where the client's own login is what
+    ///   opens it, its fields are let through, and still not those in which only our keys stand.
     #[must_use]
     pub fn fields(&self, downstream: &HeaderMap) -> HeaderMap {
         let nominated = nominated_by_connection(downstream);
         let mut upstream = HeaderMap::with_capacity(downstream.len_keys() + 4);
         for (name, value) in downstream {
+            if self.lets_login_through(name) && !nominated.contains(name) {
+                let mut login = value.clone();
+                login.set_sensitive(true);
+                upstream.append(name.clone(), login);
+                continue;
+            }
             if is_hop_by_hop(name)
                 || is_client_credential(name)
                 || is_remade(name)
@@ -82,9 +93,16 @@ impl ForUpstream<'_> {
         upstream
     }
 
+    fn lets_login_through(&self, name: &HeaderName) -> bool {
+        match self.credential {
+            UpstreamCredential::ClientLogin(dialect) => is_login_field(dialect, name),
+            _ => false,
+        }
+    }
+
     fn put_credential(&self, fields: &mut HeaderMap) {
         let (name, key) = match self.credential {
-            UpstreamCredential::None => return,
+            UpstreamCredential::None | UpstreamCredential::ClientLogin(_) => return,
             UpstreamCredential::Amp(key) => {
                 fields.insert(X_API_KEY, secret_value(key.expose()));
                 (header::AUTHORIZATION, secret_value(&format!("Bearer {}", key.expose())))
@@ -180,6 +198,7 @@ mod tests {
             ("x-api-key",           "ck",           false, "client credential"),
             ("x-goog-api-key",      "ck",           false, "client credential"),
             ("api-key",             "ck",           false, "a key for Azure, and nobody else's"),
+            ("x-ampgate-key",       "ck",           false, "client credential"),
             ("forwarded",           "for=1.1.1.1",  false, "claim about the client's address"),
             ("x-forwarded-for",     "1.1.1.1",      false, "claim about the client's address"),
             ("x-forwarded-proto",   "https",        false, "claim about the client's address"),
@@ -229,6 +248,33 @@ mod tests {
             assert_eq!(seen("x-goog-api-key"), x_goog_api_key, "{credential:?}");
             assert_eq!(seen("api-key"), api_key, "{credential:?}");
             assert!(!format!("{upstream:?}").contains("team-key"), "a key printed itself");
+        }
+    }
+
+    #[test]
+    fn a_login_of_the_clients_own_crosses_in_its_dialects_fields_and_in_no_others() {
+        use Dialect::{Anthropic, Gemini, OpenAiChat};
+        let (bearer, key, google) = (Some("Bearer  login-1 "), Some("login-2"), Some("login-3"));
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            // shown to,                                 authorization, x-api-key, x-goog-api-key
+            (UpstreamCredential::ClientLogin(Anthropic),  bearer,        key,       None),
+            (UpstreamCredential::ClientLogin(OpenAiChat), bearer,        None,      None),
+            (UpstreamCredential::ClientLogin(Gemini),     bearer,        None,      google),
+            (UpstreamCredential::None,                    None,          None,      None),
+        ];
+        let mut downstream = map(&[("x-api-key", "login-2"), ("x-goog-api-key", "login-3")]);
+        downstream.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer  login-1 "));
+        downstream.insert(HeaderName::from_static("x-ampgate-key"), HeaderValue::from_static("ck"));
+        for (credential, authorization, x_api_key, x_goog_api_key) in cases {
+            let upstream = plain(credential).fields(&downstream);
+            let seen = |name: &str| upstream.get(name).map(|value| value.to_str().unwrap());
+
+            assert_eq!(seen("authorization"), authorization, "{credential:?}");
+            assert_eq!(seen("x-api-key"), x_api_key, "{credential:?}");
+            assert_eq!(seen("x-goog-api-key"), x_goog_api_key, "{credential:?}");
+            assert_eq!(seen("x-ampgate-key"), None, "{credential:?}");
+            assert!(!format!("{upstream:?}").contains("login"), "a login printed itself");
         }
     }
 

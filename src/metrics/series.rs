@@ -67,7 +67,8 @@ impl<'a> Kind<'a> {
     }
 
     fn is_model_call(&self) -> bool {
-        [Route::Local, Route::Mapped, Route::Amp].map(Route::as_str).contains(&self.route)
+        let routes = [Route::Local, Route::Mapped, Route::OwnLogin, Route::Amp];
+        routes.map(Route::as_str).contains(&self.route)
     }
 
     /// Whether the gateway has a code for what went wrong.

@@ -9,6 +9,8 @@ pub enum Route {
     Local,
     /// One of the team's own providers, with the model that a mapping leads to.
     Mapped,
+    /// One of the team's providers, with the client's own login there: the client's own plan pays.
+    OwnLogin,
     /// The Amp server.
     Amp,
 }
@@ -19,6 +21,7 @@ impl Route {
         match self {
             Self::Local => "local",
             Self::Mapped => "mapped",
+            Self::OwnLogin => "own-login",
             Self::Amp => "amp",
         }
     }
@@ -34,8 +37,13 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 4] =
-        [Self::Call(Route::Local), Self::Call(Route::Mapped), Self::Call(Route::Amp), Self::Relay];
+    pub const ALL: [Self; 5] = [
+        Self::Call(Route::Local),
+        Self::Call(Route::Mapped),
+        Self::Call(Route::OwnLogin),
+        Self::Call(Route::Amp),
+        Self::Relay,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +59,7 @@ impl Way {
             Self::Call(Route::Mapped) => 2,
             Self::Call(Route::Amp) => 4,
             Self::Relay => 8,
+            Self::Call(Route::OwnLogin) => 16,
         }
     }
 }
@@ -60,7 +69,7 @@ impl Way {
 pub struct Ways(u8);
 
 impl Ways {
-    pub const ALL: Self = Self(0b1111);
+    pub const ALL: Self = Self(0b1_1111);
 
     #[must_use]
     pub fn of(ways: &[Way]) -> Self {

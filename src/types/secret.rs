@@ -1,10 +1,12 @@
 //! Secrets, and the names that stand for them in logs.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 /// What every secret prints as, whatever the format.
 const STARS: &str = "*****";
@@ -112,21 +114,34 @@ impl Keyring {
 }
 
 /// Opens an upstream's door: a provider's key, or the team's key for the Amp server.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ApiKey(Arc<str>);
+///
+/// Its copies share one text, which is wiped when the last of them is gone. What is built from it (the fields
+/// of a request) is not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Arc<Zeroizing<Box<str>>>);
 
 impl ApiKey {
     /// Takes the key as written in a file, a variable or the configuration; white space around it
     /// (a mounted secret often ends in a line break) is not part of it.
     pub fn parse(text: &str) -> Result<Self, EmptySecret> {
         let text = text.trim();
-        if text.is_empty() { Err(EmptySecret) } else { Ok(Self(text.into())) }
+        if text.is_empty() {
+            Err(EmptySecret)
+        } else {
+            Ok(Self(Arc::new(Zeroizing::new(text.into()))))
+        }
     }
 
     /// The key itself. Call it only where a header for the upstream is built.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Hash for ApiKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
     }
 }
 
@@ -155,6 +170,17 @@ mod tests {
 
         assert!(!printed.contains("1234"), "{printed}");
         assert_eq!(key.expose(), "sk-live-1234", "white space around a key is not part of it");
+    }
+
+    #[test]
+    fn a_key_has_one_text_which_is_wiped_at_its_end() {
+        fn is_wiped_at_its_end(_: &impl zeroize::ZeroizeOnDrop) {}
+        let key = ApiKey::parse("sk-live-1234").unwrap();
+
+        let copy = key.clone();
+
+        assert!(Arc::ptr_eq(&key.0, &copy.0), "a copy made another text");
+        is_wiped_at_its_end(&*key.0);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod mappings;
 mod model_lists;
 mod model_routes;
 mod models;
+mod own_login;
 mod pool;
 mod relay;
 mod reload;

@@ -91,6 +91,50 @@ async fn a_new_key_opens_and_the_old_one_does_not_however_the_file_is_changed() 
     }
 }
 
+/// The kubelet's way with a secret: a dated directory, to which a link is turned.
+fn turn_secret(mount: &Path, version: &str, key: &str) {
+    let before = fs::read_link(mount.join("..data")).ok();
+    let directory = format!("..2026_11_29_08_15_0{version}.123456789");
+    fs::create_dir_all(mount.join(&directory)).unwrap();
+    fs::write(mount.join(&directory).join("claude"), key).unwrap();
+    symlink(&directory, mount.join("..data_tmp")).unwrap();
+    fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    match before {
+        Some(old) => fs::remove_dir_all(mount.join(old)).unwrap(),
+        None => symlink("..data/claude", mount.join("claude")).unwrap(),
+    }
+}
+
+#[actix_web::test]
+async fn a_providers_key_follows_the_secret_that_kubernetes_mounts() {
+    let provider = amp().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("secrets");
+    turn_secret(&mount, "1", "provider-hush-1\n");
+    let yaml = format!(
+        "api-keys: [k]\nampcode: {{ upstream-url: '' }}\n\
+         claude-api-key: [{{ api-key-file: '{}', base-url: '{}' }}]\n",
+        mount.join("claude").display(),
+        provider.origin
+    );
+    write_in_place(folder.path(), &yaml);
+    let args = [ANY_PORT, &["--config", "ampgate.yaml"]].concat();
+    let mut gateway = GatewayProcess::start_in(folder, &args, JSON);
+
+    for (number, key) in
+        ["provider-hush-1", "provider-hush-2", "provider-hush-3"].iter().enumerate()
+    {
+        if number > 0 {
+            turn_secret(&mount, &(number + 1).to_string(), &format!("{key}\n"));
+            gateway.log_line_with("configuration reloaded");
+        }
+        let call = r#"{"model":"claude-x"}"#;
+        assert_eq!(ask(gateway.address, "k", "POST", "/v1/messages", call).await.status, 200);
+        assert_eq!(provider.request(number).await.field("x-api-key"), Some(*key));
+    }
+    assert!(!gateway.log().contains("hush"), "a key stands in the log");
+}
+
 #[actix_web::test]
 async fn a_signal_brings_what_the_files_hold_at_that_moment() {
     let amp = amp().await;

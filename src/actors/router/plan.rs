@@ -7,7 +7,7 @@ use super::affinity::Conversation;
 use super::cooldown::ProbeLease;
 use super::pick::Seat;
 use super::table::Member;
-use crate::config::Credential;
+use crate::config::{Auth, Credential};
 use crate::types::{Dialect, ModelName, ProviderName, Route, Thinking, Ways};
 
 /// What is asked for.
@@ -21,6 +21,9 @@ pub struct ModelRequest<'a> {
     pub reach: Reach,
     /// Those that are open to the client.
     pub ways: Ways,
+    /// Whether a login of the client's own comes along. Credentials that clients open are for such a
+    /// request only, and where one serves the model nothing else is.
+    pub brings_login: bool,
 }
 
 impl ModelRequest<'_> {
@@ -89,6 +92,12 @@ impl LocalPlan {
     #[must_use]
     pub fn credential(&self) -> &Credential {
         &self.member.credential
+    }
+
+    /// Whether the client's own login opens the provider. Whatever comes of it is that person's affair.
+    #[must_use]
+    pub fn is_own_login(&self) -> bool {
+        self.credential().auth == Auth::ClientLogin
     }
 
     pub(super) fn seat(&self) -> Seat {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::cooldown::MemberId;
 use super::health::SeenLimits;
 use super::plan::{Found, Reach, SocketService};
-use crate::config::{Credential, Family, ModelMapping};
+use crate::config::{Auth, Credential, Family, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Route, Thinking, Ways};
 
@@ -117,8 +117,8 @@ impl RouteTable {
         self.rules.fallback
     }
 
-    /// Every way to serve `model` to a client of `dialect` that is open to it; `None` when there is
-    /// none.
+    /// Every way to serve `model` to a client of `dialect` by credentials of the team's that is open to the
+    /// client; `None` when there is none.
     pub(super) fn candidates(
         &self,
         dialect: Dialect,
@@ -127,19 +127,40 @@ impl RouteTable {
         ways: Ways,
     ) -> Option<Candidates> {
         let is_open = |route| ways.have_route(route).then_some(());
-        let direct = || is_open(Route::Local).and_then(|()| self.direct(dialect, model, reach));
-        let mapped = || is_open(Route::Mapped).and_then(|()| self.mapped(dialect, model, reach));
+        let whose = Whose::Teams(reach);
+        let direct = || is_open(Route::Local).and_then(|()| self.direct(dialect, model, whose));
+        let mapped = || is_open(Route::Mapped).and_then(|()| self.mapped(dialect, model, whose));
+        if self.rules.force_mappings { mapped().or_else(direct) } else { direct().or_else(mapped) }
+    }
+
+    /// Every way to serve `model` to a client that brings a login of its own: at providers that speak its
+    /// dialect only, for a login is its own client's.
+    pub(super) fn own_login_candidates(
+        &self,
+        dialect: Dialect,
+        model: &ModelName,
+        ways: Ways,
+    ) -> Option<Candidates> {
+        if !ways.have_route(Route::OwnLogin) {
+            return None;
+        }
+        let direct = || self.direct(dialect, model, Whose::Clients);
+        let mapped = || self.mapped(dialect, model, Whose::Clients);
         if self.rules.force_mappings { mapped().or_else(direct) } else { direct().or_else(mapped) }
     }
 
     /// Those that speak the client's dialect, before those that a call has to be translated for: what
     /// passes as it is loses nothing.
-    fn direct(&self, dialect: Dialect, model: &ModelName, reach: Reach) -> Option<Candidates> {
-        let native = self.direct_among(model, || self.speaking(dialect).map(|m| (m, dialect)));
-        match reach {
-            Reach::SameDialect => native,
-            Reach::AnyDialect => {
-                native.or_else(|| self.direct_among(model, || self.speaking_otherwise(dialect)))
+    fn direct(&self, dialect: Dialect, model: &ModelName, whose: Whose) -> Option<Candidates> {
+        let native = || self.direct_among(model, || self.speaking(dialect).map(|m| (m, dialect)));
+        match whose {
+            Whose::Clients => {
+                let members = || self.opened_by_clients(dialect).map(|member| (member, dialect));
+                self.direct_among(model, members)
+            }
+            Whose::Teams(Reach::SameDialect) => native(),
+            Whose::Teams(Reach::AnyDialect) => {
+                native().or_else(|| self.direct_among(model, || self.speaking_otherwise(dialect)))
             }
         }
     }
@@ -164,7 +185,7 @@ impl RouteTable {
     }
 
     /// The first mapping that fits and whose target is served: exact names, then patterns in order.
-    fn mapped(&self, dialect: Dialect, model: &ModelName, reach: Reach) -> Option<Candidates> {
+    fn mapped(&self, dialect: Dialect, model: &ModelName, whose: Whose) -> Option<Candidates> {
         let (bare, asked) = model.split_thinking();
         let fits = |mapping: &&ModelMapping| {
             mapping.from.matches(model.as_str()) || mapping.from.matches(bare.as_str())
@@ -173,7 +194,7 @@ impl RouteTable {
         let exact = mappings().filter(|mapping| !mapping.from.is_pattern());
         let patterns = mappings().filter(|mapping| mapping.from.is_pattern());
         for mapping in exact.chain(patterns) {
-            let Some(mut candidates) = self.direct(dialect, &mapping.to, reach) else { continue };
+            let Some(mut candidates) = self.direct(dialect, &mapping.to, whose) else { continue };
             candidates.thinking = candidates.thinking.or(asked);
             let target = &candidates.all[0].upstream_model;
             let crosses_makers = maker_of(bare.as_str()) != maker_of(target.as_str());
@@ -199,28 +220,43 @@ impl RouteTable {
         all
     }
 
+    /// The team's credentials that speak `dialect`.
     pub(super) fn speaking(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
-        self.members.iter().filter(move |member| speaks(member.credential.family, dialect))
+        self.of_team().filter(move |member| speaks(member.credential.family, dialect))
     }
 
-    /// The credentials that do not speak `dialect`, and what each of them is spoken to in.
+    /// The team's credentials that do not speak `dialect`, and what each of them is spoken to in.
     pub(super) fn speaking_otherwise(
         &self,
         dialect: Dialect,
     ) -> impl Iterator<Item = (&Arc<Member>, Dialect)> {
-        let others = self.members.iter().filter(move |m| !speaks(m.credential.family, dialect));
+        let others = self.of_team().filter(move |m| !speaks(m.credential.family, dialect));
         others.map(|member| (member, dialect_of(member.credential.family)))
     }
 
+    fn of_team(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.members.iter().filter(|member| !is_opened_by_clients(member))
+    }
+
+    fn opened_by_clients(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
+        let members = self.members.iter().filter(|member| is_opened_by_clients(member));
+        members.filter(move |member| speaks(member.credential.family, dialect))
+    }
+
     /// A handshake names no model, and any credential may be asked for by a later message. So a
-    /// provider's own WebSocket can serve a client only where no other provider could be meant. That of
-    /// `ChatGPT` plans takes what Codex says and nothing else, and nobody puts right what is said in a
-    /// tunnel: so only for Codex (`by_codex`).
+    /// provider's own WebSocket can serve a client only where no other provider could be meant, and where
+    /// the team's keys pay whoever connects. That of `ChatGPT` plans takes what Codex says and nothing
+    /// else, and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`).
     pub(super) fn socket_service(&self, by_codex: bool) -> SocketService {
         if self.members.is_empty() {
             return SocketService::Nobody;
         }
-        let all_are = |family| self.members.iter().all(|one| one.credential.family == family);
+        let all_are = |family| {
+            let is_one = |one: &Arc<Member>| {
+                one.credential.family == family && !is_opened_by_clients(one)
+            };
+            self.members.iter().all(is_one)
+        };
         if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {
             SocketService::Provider
         } else {
@@ -246,7 +282,10 @@ impl RouteTable {
         came_through_amp_door: bool,
         reach: Reach,
     ) -> GatewayError {
-        let hint = if came_through_amp_door && self.rules.fallback == Fallbacks::Forbidden {
+        let hint = if self.own_login_candidates(dialect, model, Ways::ALL).is_some() {
+            "only clients with a login of their own at the provider are served it here \
+             (`passthrough`); send the key for this gateway as `X-Ampgate-Key`, and the login as usual"
+        } else if came_through_amp_door && self.rules.fallback == Fallbacks::Forbidden {
             "`ampcode.fallback` is `never`, so the Amp server was not asked; list the model under a \
              credential"
         } else {
@@ -273,6 +312,14 @@ impl RouteTable {
         };
         GatewayError::ModelNotServed { model: model.clone(), hint }
     }
+}
+
+/// Whose credentials count.
+#[derive(Clone, Copy)]
+enum Whose {
+    Teams(Reach),
+    /// Those that a client's own login opens.
+    Clients,
 }
 
 /// Which names of a credential count.
@@ -305,6 +352,10 @@ fn serve(
     }
     let entries = credential.models.iter().filter(|entry| same_name(&entry.alias, &model));
     entries.map(|entry| entry.name.clone()).filter(|name| !is_excluded(name)).collect()
+}
+
+fn is_opened_by_clients(member: &Arc<Member>) -> bool {
+    member.credential.auth == Auth::ClientLogin
 }
 
 /// Whether two entries are one account at one provider, whatever else the configuration says of it.

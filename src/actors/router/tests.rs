@@ -1,5 +1,6 @@
 //! The router through its handle, on a clock that the test moves.
 
+mod own_login;
 mod replicas;
 
 use std::collections::HashMap;
@@ -46,15 +47,7 @@ impl Story {
 
     fn choose_after(&self, attempts: &Attempts, model: &str, session: Option<&str>) -> Choice {
         let model = name(model);
-        let dialect = Dialect::Anthropic;
-        let request = ModelRequest {
-            dialect,
-            model: &model,
-            came_through_amp_door: false,
-            reach: Reach::SameDialect,
-            ways: Ways::ALL,
-        };
-        self.router.choose(&request, attempts, || session.map(session_of)).unwrap()
+        self.router.choose(&asking_for(&model), attempts, || session.map(session_of)).unwrap()
     }
 
     fn plan(&self, model: &str, session: Option<&str>) -> LocalPlan {
@@ -86,6 +79,18 @@ impl Story {
             Choice::Exhausted(exhausted) => exhausted.rest.map(|rest| self.router.time_left(&rest)),
             _ => None,
         }
+    }
+}
+
+/// What a client of Anthropic's dialect asks, without an Amp server behind the door.
+fn asking_for(model: &ModelName) -> ModelRequest<'_> {
+    ModelRequest {
+        dialect: Dialect::Anthropic,
+        model,
+        came_through_amp_door: false,
+        reach: Reach::SameDialect,
+        ways: Ways::ALL,
+        brings_login: false,
     }
 }
 
@@ -284,15 +289,7 @@ async fn a_reload_brings_new_mappings() {
     let story = Story::of(vec![listing(Family::Claude, "a", &[("kimi", "kimi")])]);
     let asked = |story: &Story| {
         let model = name("smart");
-        let dialect = Dialect::Anthropic;
-        let request = ModelRequest {
-            dialect,
-            model: &model,
-            came_through_amp_door: false,
-            reach: Reach::SameDialect,
-            ways: Ways::ALL,
-        };
-        story.router.choose(&request, &Attempts::default(), || None)
+        story.router.choose(&asking_for(&model), &Attempts::default(), || None)
     };
     assert!(asked(&story).is_err());
     let mut next = settings(vec![listing(Family::Claude, "a", &[("kimi", "kimi")])]);
@@ -341,14 +338,7 @@ async fn amp_answers_only_at_its_own_door_and_only_when_it_may() {
         let story = Story::with(settings);
         let choose = |model: &str, attempts: &Attempts| {
             let model = name(model);
-            let dialect = Dialect::Anthropic;
-            let request = ModelRequest {
-                dialect,
-                model: &model,
-                came_through_amp_door,
-                reach: Reach::SameDialect,
-                ways: Ways::ALL,
-            };
+            let request = ModelRequest { came_through_amp_door, ..asking_for(&model) };
             story.router.choose(&request, attempts, || None)
         };
         let unserved = choose("nobody-serves-this", &Attempts::default());

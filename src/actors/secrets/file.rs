@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use crate::types::ApiKey;
 
 /// The largest file we read; the real one holds a handful of keys.
@@ -31,6 +33,7 @@ pub fn read_key(path: &Path, url: &str) -> Result<Option<ApiKey>, SecretsFileErr
         return Err(SecretsFileError::TooLarge);
     }
     let text = std::fs::read_to_string(path).map_err(SecretsFileError::Unreadable)?;
+    let text = Zeroizing::new(text);
     find_key(&text, url)
 }
 

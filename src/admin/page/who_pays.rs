@@ -20,6 +20,7 @@ fn payer(route: &str) -> Option<Payer> {
     let (class, words, more) = match route {
         "local" => ("local", "Own providers", "the model that was asked for"),
         "mapped" => ("mapped", "Own providers, mapped", "another model, by a mapping"),
+        "own-login" => ("own-login", "Clients’ own logins", "passed through, on their own plans"),
         "amp" => ("amp", "Amp", "model calls that Amp is paid for"),
         "relay" => ("relay", "Amp’s own traffic", "threads, settings, telemetry"),
         _ => return None,
@@ -54,7 +55,9 @@ fn verdict(routes: &[Spend]) -> String {
     let own = calls("local") + calls("mapped");
     let amp = calls("amp");
     let all = own + amp;
-    match (own, amp) {
+    let theirs = calls("own-login");
+    let paid_by_us = match (own, amp) {
+        (0, 0) if theirs > 0 => String::new(),
         (0, 0) => "No model call has been answered yet.".to_owned(),
         (_, 0) => format!(
             "Your own providers answered every model call, {} in all. Nothing was paid by Amp.",
@@ -68,7 +71,13 @@ fn verdict(routes: &[Spend]) -> String {
             percent(float(own), float(all)),
             count(amp),
         ),
-    }
+    };
+    let paid_by_clients = match theirs {
+        0 => String::new(),
+        _ => format!("Clients made {} with logins of their own.", counted_calls(theirs)),
+    };
+    let said = [paid_by_us, paid_by_clients];
+    said.into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn counted_calls(calls: u64) -> String {
@@ -159,6 +168,8 @@ mod tests {
             (&[("local", 2), ("mapped", 1)][..], "every model call, 3 in all", "all own"),
             (&[("amp", 1)][..], "all 1 model call.", "all paid by Amp"),
             (&[("local", 3), ("amp", 1), ("relay", 9)][..], "3 of 4 model calls (75", "shared"),
+            (&[("own-login", 2)][..], "Clients made 2 model calls", "none paid by us"),
+            (&[("local", 3), ("own-login", 2)][..], "every model call, 3 in all", "not among ours"),
         ];
         for (calls, expected, why) in cases {
             let said = verdict(&routes(calls));

@@ -10,7 +10,7 @@ use crate::admin::status::{Spend, Tokens, Totals};
 const NO_ROUTE: &str = "none";
 
 /// Who pays, in the order in which people ask.
-const ROUTES: &[&str] = &["local", "mapped", "amp", "relay"];
+const ROUTES: &[&str] = &["local", "mapped", "own-login", "amp", "relay"];
 
 /// All families, to be asked by name.
 pub struct Samples<'a>(&'a [MetricFamily]);

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 /// What a file holds, as a digest: some hold keys, and those are not kept a second time.
 type Digest = [u8; 32];
@@ -86,8 +87,8 @@ fn digest_of(path: &Path) -> Option<Digest> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return None;
     }
-    let content = fs::read(path).ok().filter(|content| !content.is_empty())?;
-    Some(Sha256::digest(&content).into())
+    let content = fs::read(path).map(Zeroizing::new).ok().filter(|content| !content.is_empty())?;
+    Some(Sha256::digest(content.as_slice()).into())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The configuration as a whole, and the keys in it.
 
-use std::path::{Path, PathBuf};
-
 use super::finding::Finding;
 use crate::actors::secrets::{SecretsFileError, read_key};
-use crate::config::{Amp, Auth, ConfigError, Credential, Loaded, Settings, Sources, WarningKind};
-use crate::types::{ApiKey, Keyring};
+use crate::config::{
+    Amp, Auth, ConfigError, Credential, Exposed, Loaded, Settings, Sources, WarningKind, exposed,
+};
+use crate::types::ApiKey;
 
 /// What is wrong with a configuration that does not load.
 pub fn of_broken(error: &ConfigError) -> Vec<Finding> {
@@ -110,84 +110,24 @@ pub fn of_credentials(credentials: &[Credential]) -> Vec<Finding> {
         Finding::note(format!("{} goes without a key", credential.id.as_str()))
             .with_advice("give it `api-key-entries` if its server asks for one")
     }));
+    let opened = credentials.iter().filter(|credential| credential.auth == Auth::ClientLogin);
+    findings.extend(opened.map(|credential| {
+        let id = credential.id.as_str();
+        Finding::note(format!(
+            "{id} is opened by each client's own login, so there is no key to try"
+        ))
+    }));
     findings
 }
 
-/// A file, and who may read it besides its owner.
-pub struct Readable {
-    pub path: PathBuf,
-    /// The permission bits.
-    pub mode: u32,
-}
-
-const OTHERS_READ: u32 = 0o004;
-
-/// Files with keys that every user of this machine can read.
-pub fn of_permissions(files: &[Readable]) -> Vec<Finding> {
-    let open = files.iter().filter(|file| file.mode & OTHERS_READ != 0);
-    let findings = open.map(|file| {
-        let path = file.path.display();
-        Finding::warning(
-            format!("every user of this machine can read {path}, which holds keys"),
-            format!("chmod 600 {path} (or 640, with the group of the gateway's user)"),
-        )
-    });
-    findings.collect()
-}
-
-/// The files that hold keys: those that secrets were read from, the configuration if a key is written
-/// in it, the private key for TLS, accounts that are logged in, and Amp's secrets file if it is used.
-pub fn files_with_keys(
-    loaded: &Loaded,
-    keyring: &Keyring,
-    amp_key: Option<&AmpKey>,
-) -> Vec<PathBuf> {
-    let settings = &loaded.settings;
-    let certificate = settings.tls.certificate.as_ref();
-    let is_public = |file: &&PathBuf| {
-        certificate.is_some_and(|files| files.cert == **file)
-            || settings.tls.upstream_ca.as_ref() == Some(*file)
-            || settings.oauth.iter().any(|entry| entry.list_file() == **file)
-    };
-    let is_config = |file: &Path| loaded.file.as_deref() == Some(file);
-    let holds_keys = |file: &&PathBuf| !is_config(file) || has_key(file, settings, keyring);
-    let files = loaded.files.iter().filter(|file| !is_public(file)).filter(holds_keys);
-    let mut files: Vec<PathBuf> = files.cloned().collect();
-    for entry in &settings.oauth {
-        files.extend(entry.accounts.iter().map(|account| entry.account_file(&account.id)));
+/// Files with keys that every user of this machine can read: the configuration's, and Amp's secrets file if
+/// it is used.
+pub fn of_exposed_files(loaded: &Loaded, amp_key: Option<&AmpKey>) -> Vec<Finding> {
+    let mut files = exposed(loaded);
+    if let (Some(AmpKey::File), Some(amp)) = (amp_key, &loaded.settings.amp) {
+        files.extend(Exposed::find(&amp.secrets_file));
     }
-    if let (Some(AmpKey::File), Some(amp)) = (amp_key, &settings.amp) {
-        files.push(amp.secrets_file.clone());
-    }
-    files
-}
-
-fn has_key(file: &Path, settings: &Settings, keyring: &Keyring) -> bool {
-    let Ok(text) = std::fs::read_to_string(file) else { return false };
-    holds_key(&text, settings, keyring)
-}
-
-/// Whether a text has one of the keys in it. Client keys are known by their hashes only.
-fn holds_key(text: &str, settings: &Settings, keyring: &Keyring) -> bool {
-    let is_mark = |c: char| c.is_whitespace() || "\"',[]{}#".contains(c);
-    let amp = settings.amp.iter();
-    let amp_keys = amp
-        .flat_map(|amp| amp.upstream_key.iter().chain(amp.per_client.iter().map(|(_, key)| key)));
-    let provider_keys = settings.credentials.iter().filter_map(|one| one.auth.key());
-    let keys: Vec<&str> = amp_keys.chain(provider_keys).map(ApiKey::expose).collect();
-    text.split(is_mark)
-        .filter(|word| !word.is_empty())
-        .any(|word| keys.contains(&word) || keyring.find(word.as_bytes()).is_some())
-}
-
-/// The permissions of the files that are there.
-pub fn permissions(files: Vec<PathBuf>) -> Vec<Readable> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = |path: PathBuf| {
-        let metadata = std::fs::metadata(&path).ok()?;
-        Some(Readable { path, mode: metadata.permissions().mode() & 0o777 })
-    };
-    files.into_iter().filter_map(mode).collect()
+    files.iter().map(|file| Finding::warning(file.what(), file.advice())).collect()
 }
 
 /// Variables that the gateway reads as keys of its own configuration.
@@ -212,11 +152,6 @@ mod tests {
         load_text(yaml, &Sources::default()).unwrap()
     }
 
-    fn keyring(settings: &Settings) -> Keyring {
-        let keys = settings.clients.iter().map(|client| (client.id.clone(), client.key.clone()));
-        Keyring::new(keys.collect())
-    }
-
     #[test]
     fn no_client_key_is_a_problem_only_where_others_can_connect() {
         for (yaml, level) in [
@@ -238,29 +173,5 @@ mod tests {
         assert_eq!(levels, [Level::Ok, Level::Warning, Level::Problem], "{found:?}");
         assert!(found[1].what.contains("everybody knows"), "{found:?}");
         assert!(!format!("{found:?}").contains("your-api-key-1"));
-    }
-
-    #[test]
-    fn a_configuration_holds_keys_when_one_is_written_in_it() {
-        #[rustfmt::skip] // columns are easier to proofread
-        let cases = [
-            ("api-keys: [\"alice-key\"]",                             true,  "a client's"),
-            ("api-keys: [ { name: alice, key: alice-key } ]",         true,  "in a map"),
-            ("claude-api-key: [ { api-key: 'sk-1' } ]",               true,  "a provider's"),
-            ("ampcode: {upstream-api-key: team}",                     true,  "the team's"),
-            ("openai-compatibility: [ { name: a, base-url: 'http://a.test' } ]", false, "none"),
-        ];
-        for (yaml, expected, why) in cases {
-            let settings = loaded(yaml).settings;
-            assert_eq!(holds_key(yaml, &settings, &keyring(&settings)), expected, "{why}");
-        }
-    }
-
-    #[test]
-    fn only_what_every_user_can_read_is_warned_of() {
-        let file = |mode| Readable { path: PathBuf::from("/run/k"), mode };
-        for (mode, count) in [(0o600, 0), (0o640, 0), (0o644, 1), (0o604, 1), (0o660, 0)] {
-            assert_eq!(of_permissions(&[file(mode)]).len(), count, "{mode:o}");
-        }
     }
 }

@@ -19,7 +19,7 @@ use crate::actors::tokens::Tokens;
 use crate::actors::upstream::{
     OutgoingRequest, Sight, Unconnected, Upstream, UpstreamFailure, UpstreamPolicy, examine,
 };
-use crate::config::{Amp, Credential, Proxy, Settings};
+use crate::config::{Amp, Auth, Credential, Proxy, Settings};
 use crate::error::GatewayError;
 use crate::exchange::{Proof, ask_for_models, ask_for_user};
 use crate::types::{ApiKey, Origin};
@@ -123,7 +123,9 @@ impl Asker<'_> {
 
     /// Shows each key of the upstream, and returns what came of it, with the skew of the clocks.
     async fn ask_keys(&self, way: Way<'_>) -> (Vec<Finding>, Option<i64>) {
-        let credentials = self.credentials(way);
+        let mut credentials = self.credentials(way);
+        // Those that clients open have nothing to show.
+        credentials.retain(|credential| credential.auth != Auth::ClientLogin);
         let wait = PATIENCE.min(self.settings.timeouts.first_byte);
         let asked = credentials.iter().map(async |credential| {
             let proof = Proof::of(credential, self.tokens).await;

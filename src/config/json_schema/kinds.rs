@@ -74,6 +74,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("api-key",                          Text),
     ("api-key-file",                     Text),
     ("api-key-env",                      Text),
+    ("passthrough",                      Flag),
     ("region",                           Text),
     ("access-key-id",                    Text),
     ("secret-access-key",                Text),

@@ -15,7 +15,7 @@ const MASKED: u8 = 0x80;
 pub struct SocketClient(pub Client);
 
 impl SocketClient {
-    /// Opens a WebSocket with the client key and with `fields`.
+    /// Opens a WebSocket with `fields`, and with the client key where they show none in our own field.
     pub async fn open(mut client: Client, target: &str, fields: &[(&str, &str)]) -> Self {
         let mut handshake = vec![
             ("connection", "Upgrade"),
@@ -23,8 +23,10 @@ impl SocketClient {
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
             ("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"),
-            ("authorization", "Bearer client-key-1"),
         ];
+        if !fields.iter().any(|(name, _)| *name == "x-ampgate-key") {
+            handshake.push(("authorization", "Bearer client-key-1"));
+        }
         handshake.extend_from_slice(fields);
         client.send("GET", target, &handshake, b"").await;
         let head = client.head().await;

@@ -11,6 +11,9 @@ use crate::types::ApiKey;
 const SETTINGS: &str = ".claude/settings.json";
 const BASE_URL: &str = "ANTHROPIC_BASE_URL";
 const KEYS: [&str; 2] = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"];
+/// A line for each field, as in a request.
+const CUSTOM_HEADERS: &str = "ANTHROPIC_CUSTOM_HEADERS";
+const OWN_FIELD: &str = "X-Ampgate-Key";
 
 pub const PLACES: Places = Places { program: "claude", files: &[SETTINGS], variables: &[BASE_URL] };
 
@@ -36,11 +39,21 @@ pub fn examine(seen: &Seen, gateway: &Gateway) -> Examined {
         }
     }
     if let Some((url, setting)) = find(seen, &settings, BASE_URL) {
-        let key = KEYS.iter().find_map(|name| find(seen, &settings, name));
+        // Beside our own field a login is Anthropic's, and not for us.
+        let apart = find(seen, &settings, CUSTOM_HEADERS).and_then(|(lines, setting)| {
+            Some((own_field(lines)?, format!("{OWN_FIELD} in {setting}")))
+        });
+        let key = apart.or_else(|| KEYS.iter().find_map(|name| find(seen, &settings, name)));
         let key = key.and_then(|(key, setting)| Some((ApiKey::parse(key).ok()?, setting)));
         examined.aims.push(Aim { setting, url: url.to_owned(), base: Base::WithoutVersion, key });
     }
     examined
+}
+
+fn own_field(lines: &str) -> Option<&str> {
+    let fields = lines.lines().filter_map(|line| line.split_once(':'));
+    let mut ours = fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case(OWN_FIELD));
+    ours.next().map(|(_, key)| key.trim())
 }
 
 /// A variable, from the settings or the environment, and where it was found.
@@ -66,10 +79,14 @@ mod tests {
         );
         let token = Some("ANTHROPIC_AUTH_TOKEN");
         let in_file = Some("ANTHROPIC_API_KEY in ~/.claude/settings.json");
+        let headers = ("ANTHROPIC_CUSTOM_HEADERS", "X-Team: blue\nx-ampgate-key: k");
+        let apart = Some("X-Ampgate-Key in ANTHROPIC_CUSTOM_HEADERS");
+        let beside = ("ANTHROPIC_AUTH_TOKEN", "login");
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             (seen(&[], &[here, ("ANTHROPIC_AUTH_TOKEN", "t")]), vec![(Ok, Some("t"), token)],        "variables"),
             (seen(&[], &[here]),                                vec![(Ok, None, None)],              "no key"),
+            (seen(&[], &[here, headers, beside]),               vec![(Ok, Some("k"), apart)],        "a login beside it"),
             (seen(&[settings], &[]),                            vec![(Problem, Some("k"), in_file)], "a version too many"),
             (seen(&[], &[("ANTHROPIC_API_KEY", "k")]),          vec![],                              "Anthropic itself"),
         ];

@@ -1,0 +1,32 @@
+//! The answer to a call that went out with the client's own login.
+//!
+//! What a provider says to one person's login is that person's affair: a login that has ended, or a plan that
+//! is used up, tells nothing of anybody else's. So nothing rests for it, nobody else is asked, no limit is
+//! noted, and the answer passes as it is.
+
+use actix_web::HttpResponse;
+
+use super::answer;
+use super::attempts::answering;
+use super::call::Call;
+use super::judged::Judged;
+use crate::actors::router::LocalPlan;
+use crate::actors::upstream::UpstreamFailure;
+use crate::dialect::Verdict;
+use crate::error::GatewayError;
+
+/// The answer as the client gets it, whatever it says.
+pub(super) async fn told(
+    call: &Call<'_>,
+    plan: &LocalPlan,
+    judged: Judged,
+) -> Result<HttpResponse, UpstreamFailure> {
+    if matches!(judged.verdict, Verdict::Trouble(_)) {
+        call.record.attempt_is_given_up();
+    }
+    if judged.is_empty_stream {
+        let provider = plan.credential().provider.clone();
+        return Err(GatewayError::UpstreamReset { provider }.into());
+    }
+    Ok(answer::from_upstream(judged.answer, answering(call, plan)).await)
+}
