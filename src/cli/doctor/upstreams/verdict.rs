@@ -137,13 +137,19 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         Answered::Status { status, .. } => *status,
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
-    let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
+    let has_token = matches!(credential.auth, Auth::Token(_));
+    let is_google = matches!(credential.family, Family::Gemini | Family::Vertex) && !has_token;
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
+        200..=299 if has_token => Finding::ok(format!("{id}: the token is accepted")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
         401 if credential.auth == Auth::Open => Finding::problem(
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
+        ),
+        401 if has_token => Finding::problem(
+            format!("{id}: the token is refused (401)"),
+            "is the account of this provider, and for this address?",
         ),
         401 => Finding::problem(
             format!("{id}: the key is refused (401)"),
