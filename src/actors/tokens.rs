@@ -270,15 +270,5 @@ fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
     }
 }
 
-/// A kind of source that nothing gets tokens of.
-struct Unsupported;
-
-impl Fetch for Unsupported {
-    fn fetch(&self, _: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
-        let reason = "this kind of login is not supported in this build".to_owned();
-        Box::pin(std::future::ready(Err(FetchError::Final { reason })))
-    }
-}
-
 #[cfg(test)]
 mod tests;

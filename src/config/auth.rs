@@ -171,7 +171,7 @@ impl TokenSource {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Login(account) => Some(&account.file),
-            Self::Codex(file) | Self::Google(GoogleSource::File(file)) => Some(file),
+            Self::Codex(path) | Self::Google(GoogleSource::File { path, .. }) => Some(path),
             Self::Google(GoogleSource::MetadataServer { .. }) | Self::Aws(_) => None,
         }
     }

@@ -182,13 +182,6 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
-const fn long_context(long_context: LongContext) -> &'static str {
-    match long_context {
-        LongContext::Strip => "false",
-        LongContext::Keep => "true",
-        LongContext::Auto => "auto",
-    }
-}
 
 /// Printed with the entry that people log in to, not on its own.
 fn is_login(credential: &Credential) -> bool {
@@ -220,7 +213,7 @@ fn print_credential(page: &mut Page, credential: &Credential) {
         page.value("passthrough", credential.auth == Auth::ClientLogin);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
-        page.value("long-context", long_context(credential.long_context));
+        print_long_context(page, credential);
     }
     print_rest_of_credential(page, credential);
 }

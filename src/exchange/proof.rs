@@ -88,7 +88,7 @@ impl<'a> Proof<'a> {
                 TokenSecret::Aws(keys) => sign_for_bedrock(outgoing, keys, SystemTime::now()),
                 TokenSecret::Bearer(_) => Ok(()),
             },
-            Self::None | Self::Key(_) => Ok(()),
+            Self::None | Self::Key(_) | Self::ClientLogin => Ok(()),
         }
     }
 }

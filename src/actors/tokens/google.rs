@@ -12,7 +12,7 @@
 mod answer;
 mod assertion;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -64,7 +64,7 @@ impl GoogleFetch {
             GoogleSource::MetadataServer { origin } => of_machine(origin),
             GoogleSource::File { path, proxy } => {
                 // A file may be on a slow disk, and a signature takes a millisecond.
-                let prepared = tokio::task::spawn_blocking(move || of_file(path, now)).await;
+                let prepared = tokio::task::spawn_blocking(move || of_file(&path, now)).await;
                 let gone = |_join| later("the file was not read to its end".to_owned());
                 let mut prepared = prepared.map_err(gone)??;
                 prepared.endpoint.proxy = proxy;
@@ -123,9 +123,9 @@ fn of_machine(origin: Origin) -> Prepared {
     Prepared { asker: Asker::Machine, endpoint, form: None, account }
 }
 
-fn of_file(path: PathBuf, now: SystemTime) -> Result<Prepared, FetchError> {
+fn of_file(path: &Path, now: SystemTime) -> Result<Prepared, FetchError> {
     // A mounted secret is away for a moment while it is replaced.
-    let text = std::fs::read_to_string(&path)
+    let text = std::fs::read_to_string(path)
         .map_err(|error| later(format!("`{}` cannot be read: {error}", path.display())))?;
     let wrong = |what: String| FetchError::Final { reason: format!("`{}` {what}", path.display()) };
     let key = GoogleKey::parse(&text).map_err(|error| wrong(error.to_string()))?;
@@ -170,7 +170,7 @@ mod tests {
 
     fn form_of(text: &str) -> Vec<(String, String)> {
         let file = written(text);
-        let prepared = of_file(file.path().to_owned(), SystemTime::now()).unwrap();
+        let prepared = of_file(file.path(), SystemTime::now()).unwrap();
         let form = prepared.form.unwrap();
         url::form_urlencoded::parse(&form).into_owned().collect()
     }
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_away_may_come_back_and_one_that_is_wrong_needs_somebody() {
-        let away = of_file("/no/such/key.json".into(), SystemTime::now()).err().unwrap();
+        let away = of_file(Path::new("/no/such/key.json"), SystemTime::now()).err().unwrap();
         assert!(matches!(away, FetchError::Later { .. }), "{away:?}");
 
         let file = written(r#"{"type":"impersonated_service_account","hush":"hush"}"#);
-        let wrong = of_file(file.path().to_owned(), SystemTime::now()).err().unwrap();
+        let wrong = of_file(file.path(), SystemTime::now()).err().unwrap();
         let FetchError::Final { reason } = wrong else { panic!("{wrong:?}") };
         assert!(reason.contains("`impersonated_service_account`"), "{reason}");
         assert!(!reason.contains("hush"), "{reason}");

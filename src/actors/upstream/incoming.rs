@@ -101,6 +101,7 @@ impl UpstreamBody {
             length: Some(bytes.len() as u64),
             payload: Payload::Stream { payload: Box::pin(stream::once(ready(Ok(bytes)))) },
             decoder: None,
+            undecodable: None,
             ends_with_connection: false,
             idle: IdleTimer::new(Duration::ZERO), // nothing is waited for
             permit: None,

@@ -1,6 +1,6 @@
 //! The credentials of hosts of others' APIs.
 
-use super::{Page, long_context, optional, print_rest_of_credential, proxy_in_effect};
+use super::{Page, optional, print_long_context, print_rest_of_credential, proxy_in_effect};
 use crate::config::auth::{Auth, GoogleSource, TokenSource};
 use crate::config::credential::{Credential, Family};
 use crate::config::hosting::{AzureApi, Hosting, VertexPlace};
@@ -78,7 +78,7 @@ impl VertexEntry<'_> {
         page.text("service-account-file", &optional(file));
         page.text("base-url", &format!("{}{}", credential.origin, credential.base_path));
         page.text("proxy-url", &proxy_in_effect(credential));
-        page.value("long-context", long_context(credential.long_context));
+        print_long_context(page, credential);
         print_rest_of_credential(page, credential);
     }
 }

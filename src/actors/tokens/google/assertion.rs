@@ -25,9 +25,9 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error("its `private_key` is no key in PEM (PKCS #8)")]
-    NoPem,
+    NotPem,
     #[error("its `private_key` is no RSA key of 2048 to 4096 bits")]
-    NoRsaKey,
+    NotRsa,
     #[error("the system has no random numbers")]
     NoRandom,
 }
@@ -62,9 +62,9 @@ struct Claims<'a> {
 /// The assertion, signed with a service account's key.
 pub fn assertion(asserted: &Asserted<'_>, private_key: &ApiKey) -> Result<String, KeyError> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(private_key.expose().as_bytes());
-    let der = der.map_err(|_pem| KeyError::NoPem)?;
+    let der = der.map_err(|_pem| KeyError::NotPem)?;
     let key = KeyPair::from_pkcs8(der.secret_pkcs8_der());
-    signed(&unsigned(asserted), &key.map_err(|_rejected| KeyError::NoRsaKey)?)
+    signed(&unsigned(asserted), &key.map_err(|_rejected| KeyError::NotRsa)?)
 }
 
 fn unsigned(asserted: &Asserted<'_>) -> String {
@@ -176,7 +176,7 @@ mod tests {
         let asserted =
             Asserted { email: "a", key_id: None, audience: "b", now: SystemTime::UNIX_EPOCH };
         let wrapped = "-----BEGIN PRIVATE KEY-----\naHVzaA==\n-----END PRIVATE KEY-----\n";
-        for (text, expected) in [("hush", KeyError::NoPem), (wrapped, KeyError::NoRsaKey)] {
+        for (text, expected) in [("hush", KeyError::NotPem), (wrapped, KeyError::NotRsa)] {
             let error = assertion(&asserted, &ApiKey::parse(text).unwrap()).unwrap_err();
             assert_eq!(error, expected);
             assert!(!error.to_string().contains("hush"));

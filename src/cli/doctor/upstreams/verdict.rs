@@ -137,10 +137,16 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         Answered::Status { status, .. } => *status,
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
+<<<<<<< HEAD
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
     let is_bedrock = credential.family == Family::Bedrock;
+=======
+    let has_token = matches!(credential.auth, Auth::Token(_));
+    let is_google = matches!(credential.family, Family::Gemini | Family::Vertex) && !has_token;
+>>>>>>> google
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
+        200..=299 if has_token => Finding::ok(format!("{id}: the token is accepted")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
         // It was asked without a question, and has looked at the key first.
         400 if is_bedrock => Finding::ok(format!("{id}: the key is accepted")),
@@ -156,6 +162,10 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         401 if credential.auth == Auth::Open => Finding::problem(
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
+        ),
+        401 if has_token => Finding::problem(
+            format!("{id}: the token is refused (401)"),
+            "is the account of this provider, and for this address?",
         ),
         401 => Finding::problem(
             format!("{id}: the key is refused (401)"),
