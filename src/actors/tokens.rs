@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use actix::{Actor as _, Addr};
-use futures::future::{LocalBoxFuture, join_all};
+use futures::future::join_all;
 
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use health::{AccountHealth, AccountState};
@@ -262,9 +262,7 @@ impl Account {
 fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
     match source {
         TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
-        TokenSource::Codex(file) => {
-            Box::new(CodexFile::new(file.clone(), policy.clock.clone()))
-        }
+        TokenSource::Codex(file) => Box::new(CodexFile::new(file.clone(), policy.clock.clone())),
         TokenSource::Google(google) => Box::new(GoogleFetch::new(google.clone(), policy.clone())),
         TokenSource::Aws(source) => Box::new(Aws::new(source.clone(), policy.upstream.clone())),
     }

@@ -182,7 +182,6 @@ fn print_amp_server(page: &mut Page, amp: &Amp) {
     page.value("fallback", word(&FALLBACKS, amp.fallback));
 }
 
-
 /// Printed with the entry that people log in to, not on its own.
 fn is_login(credential: &Credential) -> bool {
     matches!(credential.auth, Auth::Token(TokenSource::Login(_)))

@@ -252,9 +252,8 @@ impl RouteTable {
             return SocketService::Nobody;
         }
         let all_are = |family| {
-            let is_one = |one: &Arc<Member>| {
-                one.credential.family == family && !is_opened_by_clients(one)
-            };
+            let is_one =
+                |one: &Arc<Member>| one.credential.family == family && !is_opened_by_clients(one);
             self.members.iter().all(is_one)
         };
         if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {

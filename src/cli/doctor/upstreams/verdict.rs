@@ -137,13 +137,9 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         Answered::Status { status, .. } => *status,
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
-<<<<<<< HEAD
-    let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
-    let is_bedrock = credential.family == Family::Bedrock;
-=======
     let has_token = matches!(credential.auth, Auth::Token(_));
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex) && !has_token;
->>>>>>> google
+    let is_bedrock = credential.family == Family::Bedrock;
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 if has_token => Finding::ok(format!("{id}: the token is accepted")),
