@@ -253,9 +253,9 @@ impl Account {
 fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
     match source {
         TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
-        TokenSource::Codex(_) => Box::new(Unsupported),
-        TokenSource::Google(_) => Box::new(Unsupported),
-        TokenSource::Aws(_) => Box::new(Unsupported),
+        TokenSource::Codex(_) | TokenSource::Google(_) | TokenSource::Aws(_) => {
+            Box::new(Unsupported)
+        }
     }
 }
 
