@@ -86,6 +86,11 @@ struct Written {
     others: Map<String, Value>,
 }
 
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
 impl StoredAccount {
     /// The account of a login that has just succeeded.
     #[must_use]
@@ -144,10 +149,6 @@ impl StoredAccount {
             line: error.line(),
             column: error.column(),
         };
-        #[derive(Deserialize)]
-        struct Version {
-            version: u64,
-        }
         // First and alone: a newer form may lack what we ask for.
         let Version { version } = serde_json::from_str(text).map_err(unreadable)?;
         if version > VERSION {

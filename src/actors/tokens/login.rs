@@ -138,7 +138,7 @@ impl Inner {
             return self.fetch_unwritten(refused).await;
         }
         let file = self.account.file.clone();
-        let account = blocking(&file, move |file| store::read(file)).await;
+        let account = blocking(&file, store::read).await;
         let account = account.map_err(|error| self.unusable(&error))?;
         self.facts.replace(facts_of(&account));
         let is_first = !self.has_shown.replace(true);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use super::*;
