@@ -5,19 +5,25 @@
 //! | `thinking` | says in the dialect's own words how hard the model should think          |
 //! | `amp`      | gives Amp's clients what they need of answers that are not Amp's         |
 //! | `usage`    | asks what a stream costs, and hides the answer from who has not asked    |
+//! | `codex`    | puts a call right for the backend of `ChatGPT` plans                     |
+//! | `vertex_claude` | says to Vertex AI what Anthropic is told elsewhere in the request   |
 //!
 //! Here what [`crate::dialect`] knows meets what [`crate::body`] can do. Pure: bytes in, bytes out, and
 //! every byte that need not change stays.
 
 pub mod amp;
+mod codex;
 mod events;
 mod thinking;
 mod usage;
+mod vertex_claude;
 
 use bytes::{Bytes, BytesMut};
 
+pub use codex::{CodexBody, NotForCodex, for_codex_backend};
 pub use thinking::{set_thinking, takes_thinking};
 pub use usage::{UsageHider, ask_for_usage};
+pub use vertex_claude::{vertex_claude_body, vertex_claude_name};
 
 use self::amp::AmpAnswer;
 

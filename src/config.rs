@@ -13,7 +13,9 @@ mod admin;
 mod aliases;
 mod amp;
 mod auth;
+mod azure;
 mod base_url;
+mod chatgpt;
 mod client_rules;
 mod clients;
 mod compatible;
@@ -24,6 +26,8 @@ mod extra_headers;
 mod file;
 mod foreign;
 mod gen_ai;
+mod google_key;
+mod hosting;
 mod json_schema;
 mod layers;
 mod mapping;
@@ -48,6 +52,7 @@ mod state;
 mod telemetry;
 mod tls;
 mod units;
+mod vertex;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,6 +73,8 @@ pub use client_rules::{ClientLimits, ClientRules};
 pub use clients::Client;
 pub use credential::{Credential, Family, LongContext};
 pub use exposure::{Exposed, exposed};
+pub use google_key::{GoogleHolder, GoogleKey, GoogleKeyError};
+pub use hosting::{AzureApi, Hosting, VertexPlace};
 pub use json_schema::json_schema;
 pub use mapping::{MappingFrom, ModelMapping};
 pub use models::Model;
@@ -95,8 +102,9 @@ pub struct Sources {
     /// `--config`. Without it, `AMPGATE_CONFIG` of `environment` names the file, and without that
     /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
     pub file: Option<PathBuf>,
-    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, `XDG_CONFIG_HOME`, those `*-env` keys name, and
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case.
+    /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, `XDG_CONFIG_HOME`, those `*-env` keys
+    /// name, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case, and those of Google's
+    /// libraries that `vertex-ai` names.
     pub environment: BTreeMap<String, String>,
     pub overrides: Overrides,
 }

@@ -28,7 +28,7 @@ mod usage;
 mod verdict;
 
 pub use answer::model_paths;
-pub use error::{error_body, stream_error_event};
+pub use error::{error_body, is_error_of, stream_error_event};
 pub use first_token::has_token;
 pub use gemini::{
     GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
@@ -45,5 +45,5 @@ pub use usage::{
 };
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,
-    refuses_long_context,
+    refuses_long_context, status_of_failure,
 };

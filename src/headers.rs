@@ -5,7 +5,7 @@
 //! | hop-by-hop, `Connection`-nominated (RFC 9110, 7.6.1) | dropped           | dropped       |
 //! | `Expect`, `TE`, framing                          | dropped, made anew    | made anew     |
 //! | claims about the client's address, `Via`         | dropped               | kept          |
-//! | client credentials (four fields, two parameters) | dropped, replaced     | never seen    |
+//! | client credentials (four fields, two parameters), Azure's `api-key` | dropped, replaced | never seen |
 //! | a login of the client's own, beside `X-Ampgate-Key` | to its provider alone, unchanged | never seen |
 //! | `Host`                                           | the upstream's        |               |
 //! | `Anthropic-Beta`                                 | to Amp unchanged; to a provider without `context-1m` | |
@@ -16,6 +16,7 @@
 //! which key opens the upstream, by the secrets actor and the provider router.
 
 mod beta;
+mod codex;
 mod credential;
 mod own_login;
 mod query;
@@ -28,6 +29,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use beta::{asks_for_long_context, strip_long_context};
+pub use codex::{ORIGINATOR, is_codex};
 pub use credential::{presented_keys, shows_key_apart};
 pub use own_login::brings_own_login;
 pub use query::without_credentials;

@@ -11,12 +11,13 @@ use futures::future::OptionFuture;
 use crate::actors::router::SocketService;
 use crate::actors::upstream::UpstreamFailure;
 use crate::actors::{Handles, Worker};
+use crate::config::ClientRules;
 use crate::door::{Door, ModelCall, ModelDoor, Nowhere, Probe, error_response};
 use crate::drain::Drain;
 use crate::error::GatewayError;
 use crate::exchange::{self, Opening};
 use crate::guard::{Admitted, is_browser_page, sign_in_location};
-use crate::headers::is_handshake;
+use crate::headers::{is_codex, is_handshake};
 use crate::telemetry::RequestRecord;
 use crate::tunnel;
 use crate::types::ClientId;
@@ -63,7 +64,8 @@ async fn route(
         Door::Login if is_browser_page(request.head()) => sign_in(handles, request),
         Door::Management | Door::Page | Door::Login | Door::Actors if wants_tunnel() => {
             let opening = exchange::open_amp_socket(handles, request, client).await?;
-            Ok(join_or_refuse(request, payload, opening, handles.drain.over()))
+            let ends = tunnel_ends(handles, request, client.cloned(), |_rules| false);
+            Ok(join_or_refuse(request, payload, opening, ends))
         }
         Door::Management | Door::Page | Door::Login | Door::Actors => {
             exchange::relay(handles, request, payload, client).await
@@ -108,7 +110,7 @@ async fn responses_socket(
     door: ModelDoor,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let Admitted { handles, client, .. } = admitted;
-    let service = match handles.router.socket_service() {
+    let service = match handles.router.socket_service(is_codex(request.headers())) {
         // Nobody sees the calls in a tunnel, so a client that is kept to rules gets none.
         SocketService::Provider if handles.limits.rules_of(client.as_ref()).is_some() => {
             SocketService::Gateway
@@ -118,7 +120,8 @@ async fn responses_socket(
     match service {
         SocketService::Provider => {
             let opening = exchange::open_responses_socket(handles, request, door).await?;
-            let ends = tunnel_ends(handles, request, client.clone());
+            // Who then connects anew is served by the gateway.
+            let ends = tunnel_ends(handles, request, client.clone(), |rules| rules.is_some());
             Ok(join_or_refuse(request, payload, opening, ends))
         }
         SocketService::Gateway => {
@@ -130,16 +133,23 @@ async fn responses_socket(
     }
 }
 
-/// Until when a tunnel to a provider may stay: the end of draining, or a reload that gives its client
-/// rules. Who connects anew is served by the gateway.
+/// Until when a tunnel may stay: the end of draining, or a reload that takes its client's key away or
+/// gives it rules that forbid one.
 fn tunnel_ends(
     handles: &Handles,
     request: &HttpRequest,
     client: Option<ClientId>,
+    forbid_it: fn(Option<&ClientRules>) -> bool,
 ) -> impl Future<Output = ()> + 'static {
     let drain_is_over = handles.drain.over();
     let worker = request.app_data::<Rc<Worker>>();
-    let bound = worker.zip(client).map(|(worker, client)| worker.client_is_bound(client));
+    let bound = worker.zip(client).map(|(worker, client)| {
+        let key = handles.keyring.key_of(&client).cloned();
+        worker.until(move |house| {
+            house.keyring.key_of(&client) != key.as_ref()
+                || forbid_it(house.limits.rules_of(Some(&client)))
+        })
+    });
     async move {
         tokio::select! {
             () = drain_is_over => {}

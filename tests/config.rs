@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ampgate::config::{
     Auth, ClientLimits, ConfigError, Fallback, Family, Loaded, LogLevel, LongContext, Overrides,
-    Sources, Strategy, WarningKind, load,
+    Sources, Strategy, TokenSource, WarningKind, load,
 };
 use ampgate::types::Usd;
 
@@ -178,6 +178,9 @@ fn one_wrong_value_gives_one_message() {
         ("api-keys: [{key: k, routes: []}]", "api-keys[0].routes allows nothing; leave it out to allow every route"),
         ("api-keys: [{key: k, routes: [local, amps]}]", "api-keys[0].routes[1] is `amps`; it must be one of local, mapped, own-login, amp, relay"),
         ("cors: 5", "cors must be a map with keys, not a number"),
+        ("chatgpt: [{}]", "chatgpt[0].codex-auth-file is not given, and neither CODEX_HOME nor HOME says where Codex keeps it"),
+        ("chatgpt: [/a.json]", "chatgpt[0] must be a map; `{}` takes the login that Codex has made here"),
+        ("chatgpt: [{codex-auth-file: /a, headers: {originator: codex_cli_rs}}]", "chatgpt[0].headers.originator cannot be set: ampgate says itself who asks; take it out"),
         ("port: 99999", "port must be a whole number from 0 to 65535"),
         ("host: 127.0.0.1:8317", "host is no host name or address; the port has a key of its own"),
         ("host: 5", "host is a number; put it in quotes"),
@@ -220,6 +223,18 @@ fn one_wrong_value_gives_one_message() {
         ("openai-compatibility: [{ name: a b, base-url: 'https://h' }]", "openai-compatibility[0].name may have letters, digits, `-`, `_` and `.` only"),
         ("openai-compatibility: [{ name: amp, base-url: 'https://h' }]", "openai-compatibility[0].name is `amp`, which means the Amp server; take another name"),
         ("openai-compatibility: [{ name: a }]", "openai-compatibility[0].base-url is empty"),
+        ("vertex-ai: [p]", "vertex-ai[0] must be a map with `project`, `location` and the like"),
+        ("vertex-ai: [{ location: eu }]", "vertex-ai[0].project is empty; name the Google Cloud project, here or in GOOGLE_CLOUD_PROJECT"),
+        ("vertex-ai: [{ project: a/b }]", "vertex-ai[0].project may have letters, digits, `-`, `_`, `.` and `:` only"),
+        ("vertex-ai: [{ project: p, service-account-file: /no/such.json }]", "vertex-ai[0].service-account-file names `/no/such.json`, which cannot be read: No such file or directory (os error 2)"),
+        ("vertex-ai: [{ project: p, service-account-file: hush }]", "vertex-ai[0].service-account-file names a file, which cannot be read: No such file or directory (os error 2)"),
+        ("vertex-ai: [{ project: p, headers: { authorization: hush } }]", "vertex-ai[0].headers.authorization cannot be set: the key of the credential goes there"),
+        ("azure-openai: [hush]", "azure-openai[0] must be a map with `api-key`, `base-url` and `models`"),
+        ("azure-openai: [{ base-url: 'https://h', models: [{ name: d }] }]", "azure-openai[0].api-key is empty; give a key of the resource, or `api-key-file` or `api-key-env`"),
+        ("azure-openai: [{ api-key: k, models: [{ name: d }] }]", "azure-openai[0].base-url is empty"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h' }]", "azure-openai[0].models is empty; list the deployments: `name` is the deployment's, `alias` the model's"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h', models: [{ name: d }], api-version: v1 }]", "azure-openai[0].api-version must be a date such as 2025-04-01-preview; leave it out for the v1 API"),
+        ("azure-openai: [{ api-key: k, base-url: 'https://h', models: [{ name: d }], headers: { api-key: hush } }]", "azure-openai[0].headers.api-key cannot be set: the key of the credential goes there"),
     ];
     for (text, expected) in cases {
         let error = load_text(text, &[]).map(|loaded| warnings(&loaded)).unwrap_err();
@@ -542,6 +557,49 @@ fn a_compatible_server_may_ask_for_no_key() {
 }
 
 #[test]
+fn a_chatgpt_plan_is_opened_with_the_login_that_codex_keeps() {
+    let home = [("HOME", "/home/me")];
+    let codex_home = [("HOME", "/home/me"), ("CODEX_HOME", "/srv/codex")];
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases: [(&str, &[(&str, &str)], &str, &str); 5] = [
+        ("{}",                               &home,       "/home/me/.codex/auth.json", "where Codex keeps it"),
+        ("{}",                               &codex_home, "/srv/codex/auth.json",      "where Codex is told to keep it"),
+        ("{ codex-auth-file: '' }",          &home,       "/home/me/.codex/auth.json", "empty is not written"),
+        ("{ codex-auth-file: ~/b.json }",    &codex_home, "/home/me/b.json",           "another file"),
+        ("{ codex-auth-file: /etc/c.json }", &[],         "/etc/c.json",               "nobody has a home"),
+    ];
+    for (entry, environment, file, why) in cases {
+        let loaded = load_text(&format!("chatgpt: [{entry}]"), environment).unwrap();
+        let credential = &loaded.settings.credentials[0];
+        assert_eq!(credential.auth, Auth::Token(TokenSource::Codex(file.into())), "{why}");
+        assert_eq!(credential.family, Family::Codex);
+        assert_eq!(
+            (credential.id.as_str(), credential.provider.as_str()),
+            ("chatgpt-1", "chatgpt")
+        );
+        let address = format!("{}{}", credential.origin, credential.base_path);
+        assert_eq!(address, "https://chatgpt.com/backend-api/codex", "no version is added");
+        assert!(loaded.settings.to_yaml().contains(&format!("codex-auth-file: \"{file}\"")));
+    }
+}
+
+#[test]
+fn the_terms_of_chatgpt_plans_are_told_once_and_only_to_who_has_one() {
+    let terms = |text: &str| {
+        let loaded = load_text(text, &[("HOME", "/home/me")]).unwrap();
+        let terms = loaded.warnings.into_iter().filter(|said| said.kind == WarningKind::Terms);
+        terms.map(|said| (said.path, said.what)).collect::<Vec<_>>()
+    };
+    let told = terms("chatgpt: [{}, { codex-auth-file: /b.json }]");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "chatgpt[0]");
+    for what in ["experimental", "API keys", "https://openai.com/policies/", "pool"] {
+        assert!(told[0].1.contains(what), "{what}: {}", told[0].1);
+    }
+    assert_eq!(terms("openai-api-key: [{ api-key: k }]"), []);
+}
+
+#[test]
 fn every_upstream_has_its_own_proxy_or_the_one_of_all() {
     let text = "proxy-url: http://all:1\n\
                 claude-api-key: [{ api-key: k }, { api-key: k, proxy-url: 'socks5://own:1' }, { api-key: k, proxy-url: direct }]\n\
@@ -580,6 +638,112 @@ fn what_is_printed_loads_again_with_the_same_meaning() {
     let again = load_text(&filled, &[]).unwrap().settings.to_yaml();
 
     assert_eq!(again.replace("socks5h://", "socks5h://*****@"), first);
+}
+
+const SERVICE_ACCOUNT: &str = "tests/fixtures/google/service_account.json";
+
+/// Everything that tells two credentials apart.
+fn hosted(loaded: &Loaded) -> Vec<String> {
+    let credentials = loaded.settings.credentials.iter();
+    credentials
+        .map(|c| {
+            let models: Vec<_> = c.models.iter().map(|model| model.name.as_str()).collect();
+            let auth = match &c.auth {
+                Auth::Token(source) => source.to_string(),
+                other => format!("{other:?}"),
+            };
+            format!("{} {:?} {} {} {auth} {models:?}", c.id.as_str(), c.family, c.origin, c.hosting)
+        })
+        .collect()
+}
+
+#[test]
+fn an_entry_of_vertex_ai_is_for_gemini_and_for_claude() {
+    let google = format!("google {SERVICE_ACCOUNT}");
+    let place = "projects/p-1/locations";
+    let all = "https://aiplatform.googleapis.com";
+    let eu = "https://aiplatform.eu.rep.googleapis.com";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("",                                                            vec![
+            format!("vertex-1 Vertex {all} {place}/global {google} []"),
+            format!("vertex-2 VertexClaude {all} {place}/global {google} []"),
+        ]),
+        (", location: eu, models: [{ name: claude-opus-4-6 }]",         vec![
+            format!("vertex-1 VertexClaude {eu} {place}/eu {google} [\"claude-opus-4-6\"]"),
+        ]),
+        (", location: eu, models: [{ name: gemini-3-pro, alias: claude-x }]", vec![
+            format!("vertex-1 Vertex {eu} {place}/eu {google} [\"gemini-3-pro\"]"),
+        ]),
+        (", models: [{ name: Claude-a }, { name: g }]",                 vec![
+            format!("vertex-1 Vertex {all} {place}/global {google} [\"g\"]"),
+            format!("vertex-2 VertexClaude {all} {place}/global {google} [\"Claude-a\"]"),
+        ]),
+        (", project: other",                                            vec![
+            format!("vertex-1 Vertex {all} projects/other/locations/global {google} []"),
+            format!("vertex-2 VertexClaude {all} projects/other/locations/global {google} []"),
+        ]),
+    ];
+    for (more, expected) in cases {
+        let text = format!("vertex-ai: [{{ service-account-file: {SERVICE_ACCOUNT}{more} }}]");
+        let loaded = load_text(&text, &[]).unwrap();
+        assert_eq!(hosted(&loaded), expected, "{more}");
+        let again = load_text(&loaded.settings.to_yaml(), &[]).unwrap();
+        assert_eq!(hosted(&again), expected, "printed and read again: {more}");
+        assert!(loaded.files.iter().any(|file| file == Path::new(SERVICE_ACCOUNT)), "not watched");
+    }
+}
+
+#[test]
+fn without_a_file_google_is_asked_as_its_own_libraries_would() {
+    let home = tempfile::tempdir().unwrap();
+    let gcloud = home.path().join(".config/gcloud");
+    std::fs::create_dir_all(&gcloud).unwrap();
+    let login = gcloud.join("application_default_credentials.json");
+    let user = r#"{"type":"authorized_user","client_id":"c","client_secret":"hush","refresh_token":"hush","quota_project_id":"p-quota"}"#;
+    let home = home.path().to_str().unwrap();
+    let project_and_source = |environment: &[(&str, &str)]| {
+        let loaded = load_text("vertex-ai: [{}]", environment).unwrap();
+        let credential = &loaded.settings.credentials[0];
+        let Auth::Token(source) = &credential.auth else { panic!("{:?}", credential.auth) };
+        (credential.hosting.to_string(), source.to_string())
+    };
+    let place = |project: &str| format!("projects/{project}/locations/global");
+    let key = ("GOOGLE_APPLICATION_CREDENTIALS", SERVICE_ACCOUNT);
+    let project = ("GOOGLE_CLOUD_PROJECT", "p-env");
+
+    assert_eq!(
+        project_and_source(&[("HOME", home), project]),
+        (place("p-env"), "google http://metadata.google.internal".to_owned()),
+        "no file at all"
+    );
+    assert_eq!(
+        project_and_source(&[project, ("GCE_METADATA_HOST", "127.0.0.1:9")]),
+        (place("p-env"), "google http://127.0.0.1:9".to_owned())
+    );
+    std::fs::write(&login, user).unwrap();
+    let of_login = format!("google {}", login.display());
+    assert_eq!(project_and_source(&[("HOME", home)]), (place("p-quota"), of_login));
+    let of_key = format!("google {SERVICE_ACCOUNT}");
+    assert_eq!(project_and_source(&[("HOME", home), key]), (place("p-1"), of_key.clone()));
+    assert_eq!(project_and_source(&[key, project]), (place("p-env"), of_key));
+}
+
+#[test]
+fn an_entry_of_azure_is_a_resource_with_its_deployments() {
+    let text = "azure-openai:\n\
+                \x20 - { api-key: hush, base-url: 'https://n.openai.azure.com/openai/v1', models: [{ name: d, alias: gpt-5 }] }\n\
+                \x20 - { api-key: hush, base-url: 'https://n.openai.azure.com', api-version: 2024-10-21, models: [{ name: d }] }\n";
+    let expected = [
+        "azure-1 Azure https://n.openai.azure.com v1 Key(*****) [\"d\"]",
+        "azure-2 Azure https://n.openai.azure.com 2024-10-21 Key(*****) [\"d\"]",
+    ];
+
+    let loaded = load_text(text, &[]).unwrap();
+
+    assert_eq!(hosted(&loaded), expected);
+    let again = load_text(&loaded.settings.to_yaml(), &[]).unwrap();
+    assert_eq!(hosted(&again), expected, "printed and read again");
 }
 
 #[test]

@@ -235,10 +235,10 @@ impl ProviderRouter {
         }))
     }
 
-    /// Who answers a WebSocket of the Responses API.
+    /// Who answers a WebSocket of the Responses API. `by_codex`: the client is the Codex command line.
     #[must_use]
-    pub fn socket_service(&self) -> SocketService {
-        self.0.routes.table.socket_service()
+    pub fn socket_service(&self, by_codex: bool) -> SocketService {
+        self.0.routes.table.socket_service(by_codex)
     }
 
     /// The credential for a WebSocket of the Responses API, which names no model at its opening.

@@ -15,7 +15,7 @@ use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::Settings;
 use crate::drain::Drain;
 use crate::metrics::Metrics;
-use crate::types::{ClientId, Keyring};
+use crate::types::Keyring;
 
 /// What all workers share, as one state of the configuration. A reload puts another in its place.
 #[derive(Clone, Debug)]
@@ -99,12 +99,14 @@ impl Worker {
         current.handles.clone()
     }
 
-    /// Ends when a reload has given the client rules. For what was opened while it had none, and which
-    /// nobody looks into.
-    pub fn client_is_bound(&self, client: ClientId) -> impl Future<Output = ()> + 'static {
+    /// Ends when a reload has made `is_so` true. For what was opened before, and which nobody looks into.
+    pub fn until(
+        &self,
+        is_so: impl Fn(&House) -> bool + 'static,
+    ) -> impl Future<Output = ()> + 'static {
         let mut houses = self.current.borrow().houses.clone();
         async move {
-            while houses.borrow_and_update().limits.rules_of(Some(&client)).is_none() {
+            while !is_so(&houses.borrow_and_update()) {
                 if houses.changed().await.is_err() {
                     // The gateway is going, and no reload comes any more.
                     std::future::pending::<()>().await;

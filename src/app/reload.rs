@@ -16,7 +16,8 @@ use super::serving::Reception;
 use super::watch::ConfigWatch;
 use crate::actors::House;
 use crate::config::{
-    Client, ConfigError, Loaded, Log, Settings, Sources, exposed, load, named_file,
+    Client, ConfigError, Family, Loaded, Log, Settings, Sources, WarningKind, exposed, load,
+    named_file,
 };
 use crate::types::ApiKey;
 
@@ -167,8 +168,11 @@ async fn reload_once(
         .map_err(|error| vec![error.to_string()])?;
     // Nothing can fail from here on.
     apply_log(&plans.settings.log);
+    let told_terms = before.settings.credentials.iter().any(|one| one.family == Family::Codex);
     for warning in &warnings {
-        tracing::warn!("{warning}");
+        if warning.kind != WarningKind::Terms || !told_terms {
+            tracing::warn!("{warning}");
+        }
     }
     for file in &exposed_files {
         tracing::warn!("{file}");

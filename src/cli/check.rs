@@ -9,6 +9,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         let kind = match warning.kind {
             WarningKind::Notice => "warning",
+            WarningKind::Terms => "notice",
             WarningKind::Skipped => {
                 skipped += 1;
                 "error"

@@ -88,7 +88,11 @@ impl fmt::Debug for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GoogleSource {
     /// A service account's key, or what `gcloud auth application-default login` has written.
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// On the way to where tokens are asked for.
+        proxy: Option<Proxy>,
+    },
     /// The machine's own service account.
     MetadataServer { origin: Origin },
 }
@@ -138,7 +142,7 @@ impl TokenSource {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Login(account) => Some(&account.file),
-            Self::Codex(file) | Self::Google(GoogleSource::File(file)) => Some(file),
+            Self::Codex(path) | Self::Google(GoogleSource::File { path, .. }) => Some(path),
             Self::Google(GoogleSource::MetadataServer { .. }) | Self::Aws(_) => None,
         }
     }
@@ -150,7 +154,7 @@ impl fmt::Display for TokenSource {
         match self {
             Self::Login(account) => write!(f, "login {}", account.file.display()),
             Self::Codex(file) => write!(f, "codex {}", file.display()),
-            Self::Google(GoogleSource::File(file)) => write!(f, "google {}", file.display()),
+            Self::Google(GoogleSource::File { path, .. }) => write!(f, "google {}", path.display()),
             Self::Google(GoogleSource::MetadataServer { origin }) => write!(f, "google {origin}"),
             Self::Aws(AwsSource::Keys(keys)) => write!(f, "aws {}", keys.access_key_id),
             Self::Aws(AwsSource::Chain { profile, region }) => {

@@ -5,6 +5,7 @@
 //! | Anthropic          | without `/v1`        | without `/v1`                 |
 //! | Gemini, Vertex     | without a version    | without a version             |
 //! | OpenAI, compatible | with `/v1`           | with `/v1`, or its own version |
+//! | Azure              | the resource alone   | without `/openai` and what follows |
 //!
 //! A version too many or too few is put right, never doubled, and a pasted method path is taken
 //! off.
@@ -72,6 +73,11 @@ pub fn parse(address: &str, family: Family) -> Result<BaseUrl, String> {
         | Family::Codex => &[],
     };
     path.truncate(path.trim_end_matches('/').len());
+    if family == Family::Azure
+        && let Some(at) = path.rfind("/openai").filter(|at| is_azures(&path[*at..]))
+    {
+        path.truncate(at);
+    }
     while let Some(rest) = versions.iter().find_map(|version| path.strip_suffix(version)) {
         path.truncate(rest.trim_end_matches('/').len());
     }
@@ -80,6 +86,15 @@ pub fn parse(address: &str, family: Family) -> Result<BaseUrl, String> {
         path.push_str("/v1");
     }
     Ok(BaseUrl { origin, path, method })
+}
+
+/// `/openai`, alone or with what stands behind it in an address that was copied.
+fn is_azures(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(
+        segments[..],
+        ["openai"] | ["openai", "v1" | "deployments"] | ["openai", "deployments", _]
+    )
 }
 
 /// `v1`, `v1beta`, `v4`.
@@ -93,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_version_is_put_right_and_never_doubled() {
-        use Family::{Claude, Gemini, OpenAi, OpenAiCompatible as Compatible, Vertex};
+        use Family::{Azure, Claude, Gemini, OpenAi, OpenAiCompatible as Compatible, Vertex};
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             // family,   path of the address,       path kept,           why
@@ -121,6 +136,14 @@ mod tests {
             (Compatible, "/vault",                  "/vault/v1",         "no version: no digit"),
             (Compatible, "/v1/chat/completions",    "/v1",               "a pasted method"),
             (Compatible, "/chat/completions",       "/v1",               "a method, no version"),
+            (Azure,      "",                        "",                  "the resource alone"),
+            (Azure,      "/openai",                 "",                  "the older API"),
+            (Azure,      "/openai/v1/",             "",                  "the API without versions"),
+            (Azure,      "/openai/deployments/d",   "",                  "a deployment"),
+            (Azure,      "/openai/deployments/d/chat/completions", "",   "a pasted method"),
+            (Azure,      "/gateway/openai/v1",      "/gateway",          "behind something else"),
+            (Azure,      "/openai/proxy",           "/openai/proxy",     "somebody else's path"),
+            (Azure,      "/openai-eu",              "/openai-eu",        "somebody else's path"),
         ];
         for (family, written, kept, why) in cases {
             let base = parse(&format!("https://h.example{written}"), family).unwrap();

@@ -9,6 +9,7 @@ use crate::types::{CredentialId, ModelPattern, Origin, ProviderName};
 use super::auth::Auth;
 use super::base_url;
 use super::gen_ai;
+use super::hosting::Hosting;
 use super::models::Model;
 use super::oauth::OAuthEntry;
 use super::proxy_url::Proxy;
@@ -51,15 +52,17 @@ pub struct Credential {
     /// Provider and position, as `claude-1`: unique, and safe for logs.
     pub id: CredentialId,
     pub family: Family,
-    /// `claude`, `openai`, `gemini`, `vertex`, or the name of the compatible provider.
+    /// `claude`, `openai`, `gemini`, `vertex`, `chatgpt`, or the name of the compatible provider.
     pub provider: ProviderName,
     /// Whose API it is, as OpenTelemetry's conventions call it: `anthropic`, `gcp.gemini` and so on.
     pub gen_ai_provider: ProviderName,
     pub auth: Auth,
     pub origin: Origin,
     /// In front of every method path, without a slash at its end. Versions are put right: none for
-    /// Claude, Gemini and Vertex; `/v1` or a version of its own for OpenAI and compatible ones.
+    /// Claude, Gemini, Vertex and Azure; `/v1` or a version of its own for OpenAI and compatible ones.
     pub base_path: String,
+    /// What else the path of a call has.
+    pub hosting: Hosting,
     /// Empty: the family's names, by pattern.
     pub models: Vec<Model>,
     /// Fields added to every request, sorted by name. Their values print as `Sensitive`.
@@ -131,10 +134,23 @@ pub fn read(
             all.extend(reader.credential(&format!("{name}[{index}]"), entry, &kind));
         }
     }
+    let list = std::mem::take(&mut raw.vertex_ai);
+    for (index, entry) in reader.items("vertex-ai", list).into_iter().enumerate() {
+        all.extend(reader.vertex(&format!("vertex-ai[{index}]"), entry).unwrap_or_default());
+    }
+    let list = std::mem::take(&mut raw.azure_openai);
+    for (index, entry) in reader.items("azure-openai", list).into_iter().enumerate() {
+        all.extend(reader.azure(&format!("azure-openai[{index}]"), entry));
+    }
     let name = "openai-compatibility";
     let list = std::mem::take(&mut raw.openai_compatibility);
     for (index, entry) in reader.items(name, list).into_iter().enumerate() {
         all.extend(reader.compatible(&format!("{name}[{index}]"), entry).unwrap_or_default());
+    }
+    for (index, entry) in
+        reader.items("chatgpt", std::mem::take(&mut raw.chatgpt)).into_iter().enumerate()
+    {
+        all.extend(reader.chatgpt(&format!("chatgpt[{index}]"), entry));
     }
     all.extend(oauth.iter().flat_map(OAuthEntry::credentials));
     number(&mut all);
@@ -240,6 +256,7 @@ impl Reader<'_> {
             auth: Auth::Open,
             origin: base.origin,
             base_path: base.path,
+            hosting: Hosting::Plain,
             models,
             headers,
             long_context: LongContext::Strip,

@@ -24,8 +24,8 @@ const FRAMING: [&str; 12] = [
 ];
 
 /// Where a credential's key goes, in one family or another.
-const AUTHENTICATION: [&str; 4] =
-    ["authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"];
+const AUTHENTICATION: [&str; 5] =
+    ["api-key", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"];
 
 impl Reader<'_> {
     /// The fields, sorted by name. Values are marked sensitive: some are tokens.

@@ -121,7 +121,7 @@ fn place_of(section: &KeyPath) -> Option<Place> {
 }
 
 pub fn holds_credentials(list: &str) -> bool {
-    list.ends_with("-api-key") || list == "openai-compatibility"
+    list.ends_with("-api-key") || matches!(list, "openai-compatibility" | "chatgpt")
 }
 
 #[cfg(test)]

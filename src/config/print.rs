@@ -1,5 +1,6 @@
 //! The effective configuration as YAML, every key, secrets as stars: what `ampgate check` prints.
 
+mod hosted;
 mod oauth;
 
 use std::fmt::{Display, Write as _};
@@ -12,6 +13,8 @@ use super::amp::{Amp, FALLBACKS};
 use super::auth::{Auth, TokenSource};
 use super::client_rules::{ClientLimits, ClientRules};
 use super::credential::{Credential, Family, LongContext};
+use super::hosting::Hosting;
+use super::models::Model;
 use super::prices::{PriceEntry, print_dollars};
 use super::routing::STRATEGIES;
 use super::server::{LOG_FORMATS, LOG_LEVELS};
@@ -44,14 +47,17 @@ impl Settings {
             ("gemini-api-key", Family::Gemini),
             ("vertex-api-key", Family::Vertex),
             ("openai-compatibility", Family::OpenAiCompatible),
+            ("chatgpt", Family::Codex),
         ] {
             let of_family: Vec<_> = self
                 .credentials
                 .iter()
-                .filter(|credential| credential.family == family && !is_login(credential))
+                .filter(|one| one.family == family && one.hosting == Hosting::Plain)
+                .filter(|one| !is_login(one))
                 .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
+        hosted::print(&mut page, &self.credentials);
         page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
         page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {
@@ -183,6 +189,14 @@ fn proxy_in_effect(credential: &Credential) -> String {
     credential.proxy_url.as_ref().map_or_else(|| "direct".to_owned(), ToString::to_string)
 }
 
+const fn long_context(long_context: LongContext) -> &'static str {
+    match long_context {
+        LongContext::Strip => "false",
+        LongContext::Keep => "true",
+        LongContext::Auto => "auto",
+    }
+}
+
 fn print_credential(page: &mut Page, credential: &Credential) {
     let base_url = format!("{}{}", credential.origin, credential.base_path);
     let proxy_url = proxy_in_effect(credential);
@@ -195,27 +209,35 @@ fn print_credential(page: &mut Page, credential: &Credential) {
             page.text("api-key", &key);
             page.text("proxy-url", &proxy_url);
         });
+    } else if let Auth::Token(TokenSource::Codex(file)) = &credential.auth {
+        page.text("codex-auth-file", &file.display().to_string());
+        page.text("base-url", &base_url);
+        page.text("proxy-url", &proxy_url);
     } else {
         page.text("api-key", &key);
         page.value("passthrough", credential.auth == Auth::ClientLogin);
         page.text("base-url", &base_url);
         page.text("proxy-url", &proxy_url);
-        let long_context = match credential.long_context {
-            LongContext::Strip => "false",
-            LongContext::Keep => "true",
-            LongContext::Auto => "auto",
-        };
-        page.value("long-context", long_context);
+        page.value("long-context", long_context(credential.long_context));
     }
     print_rest_of_credential(page, credential);
 }
 
 /// What all kinds of credentials have.
 fn print_rest_of_credential(page: &mut Page, credential: &Credential) {
-    page.list("models", &credential.models, |page, model| {
+    print_models(page, &credential.models);
+    print_rest(page, credential);
+}
+
+fn print_models(page: &mut Page, models: &[Model]) {
+    page.list("models", models, |page, model| {
         page.text("name", model.name.as_str());
         page.text("alias", model.alias.as_str());
     });
+}
+
+/// What every list of credentials has.
+fn print_rest(page: &mut Page, credential: &Credential) {
     page.texts("excluded-models", &credential.excluded_models);
     print_headers(page, &credential.headers);
     page.text("prefix", credential.prefix.as_deref().unwrap_or_default());

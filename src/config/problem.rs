@@ -40,6 +40,9 @@ pub struct Warning {
 pub enum WarningKind {
     /// Worth a word.
     Notice,
+    /// What a provider's terms say: nothing is wrong, and whoever configures it should have read it. Said
+    /// once, not again with each reload.
+    Terms,
     /// An entry that cannot work and is left out: the gateway starts without it, `ampgate check`
     /// fails.
     Skipped,

@@ -26,9 +26,12 @@ pub struct RawSettings {
     pub codex_api_key: List<Section<RawCredential>>,
     pub gemini_api_key: List<Section<RawCredential>>,
     pub vertex_api_key: List<Section<RawCredential>>,
+    pub vertex_ai: List<Section<RawVertex>>,
+    pub azure_openai: List<Section<RawAzure>>,
     pub openai_compatibility: List<Section<RawCompatible>>,
     pub auth_dir: Scalar,
     pub oauth: List<Section<RawOAuth>>,
+    pub chatgpt: List<Section<RawChatGpt>>,
     pub routing: Section<RawRouting>,
     pub request_retry: Scalar,
     pub max_retry_interval: Scalar,
@@ -117,6 +120,57 @@ pub struct RawCredential {
     pub priority: Scalar,
     pub disable_cooling: Scalar,
     pub long_context: Scalar,
+    pub proxy_url: Scalar,
+}
+
+/// One `ChatGPT` plan.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawChatGpt {
+    pub codex_auth_file: Scalar,
+    pub base_url: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
+    pub proxy_url: Scalar,
+}
+
+/// A project of Vertex AI's, opened by a service account or a login.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawVertex {
+    pub project: Scalar,
+    pub location: Scalar,
+    pub service_account_file: Scalar,
+    pub base_url: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
+    pub long_context: Scalar,
+    pub proxy_url: Scalar,
+}
+
+/// A resource of Azure OpenAI.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RawAzure {
+    pub api_key: Scalar,
+    pub api_key_file: Scalar,
+    pub api_key_env: Scalar,
+    pub base_url: Scalar,
+    pub api_version: Scalar,
+    pub models: List<Section<RawModel>>,
+    pub excluded_models: List<Scalar>,
+    pub headers: RawHeaders,
+    pub prefix: Scalar,
+    pub priority: Scalar,
+    pub disable_cooling: Scalar,
     pub proxy_url: Scalar,
 }
 

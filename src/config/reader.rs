@@ -56,6 +56,11 @@ impl<'a> Reader<'a> {
         self.note(WarningKind::Skipped, path, format!("is skipped: {why}"));
     }
 
+    /// Says what a provider's terms are.
+    pub fn terms(&mut self, path: &str, what: &str) {
+        self.note(WarningKind::Terms, path, what.to_owned());
+    }
+
     fn note(&mut self, kind: WarningKind, path: &str, what: String) {
         let (source, path) = self.places.written(path);
         self.warnings.push(Warning { kind, source, path, what });

@@ -31,6 +31,19 @@ pub fn error_body(
     }
 }
 
+/// Whether an error's body has the shape of `dialect`, so that its clients can read it.
+#[must_use]
+pub fn is_error_of(dialect: Dialect, body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
+    let error = &body["error"];
+    match dialect {
+        Dialect::Anthropic => body["type"] == "error" && error["type"].is_string(),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini => {
+            error["message"].is_string()
+        }
+    }
+}
+
 /// The event that ends a stream which broke after its 200.
 ///
 /// It needs to stand at an event boundary. `sequence_number` matters to Responses only; `crlf`

@@ -38,7 +38,7 @@ use std::time::{Duration, SystemTime};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 
-pub use first_event::{FirstEvent, error_in_ok_body, first_event};
+pub use first_event::{FirstEvent, error_in_ok_body, first_event, status_of_failure};
 
 use self::words::ErrorWords;
 use super::duration;

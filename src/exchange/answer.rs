@@ -57,6 +57,8 @@ pub struct ModelAnswer {
     pub amp_client: Option<AmpClient>,
     /// We have asked what the stream costs, and the client has not.
     pub hides_usage: bool,
+    /// Whoever answers hosts another's API: its errors may be in words of its own.
+    pub is_hosted: bool,
     /// `None`: the answer uses no tokens.
     pub metering: Option<Metering>,
 }
@@ -81,6 +83,7 @@ impl ModelAnswer {
             after_failure: false,
             amp_client: None,
             hides_usage: false,
+            is_hosted: false,
             metering: None,
         }
     }

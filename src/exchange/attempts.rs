@@ -19,10 +19,11 @@ use super::proof::Proof;
 use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::UpstreamFailure;
-use crate::config::{Auth, Family};
-use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, session_key};
+use crate::config::Family;
+use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
+use crate::translate::Dropped;
 use crate::types::{Dialect, ProviderName, Route};
 
 /// The pause before another round when no credential rests, so that nothing says how long to wait.
@@ -150,11 +151,14 @@ impl Rounds {
         Self { left: settings.request_retry, begun: 0, max_pause, probe_budget: max_pause }
     }
 
-    /// A provider that has let us wait for its first byte gets no second round: each may last for
-    /// minutes, and each may be paid for.
+    /// A provider that has let us wait for its first byte, or for the next one, gets no second round:
+    /// each may last for minutes, and each may be paid for.
     fn note(&mut self, failure: &Failure) {
         if let Failure::Error(UpstreamFailure { error, .. }) = failure
-            && matches!(error, GatewayError::FirstByteTimeout { .. })
+            && matches!(
+                error,
+                GatewayError::FirstByteTimeout { .. } | GatewayError::IdleTimeout { .. }
+            )
         {
             self.left = 0;
         }
@@ -200,8 +204,11 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
+    let mut dropped = Dropped::default();
     let (outgoing, translation) = if plan.dialect == call.dialect {
-        (local::call(&plan, call, &proof)?, None)
+        let outgoing;
+        (outgoing, dropped) = local::call(&plan, call, &proof)?;
+        (outgoing, None)
     } else if call.only_counts() {
         let answering = answering(call, &plan);
         return foreign::count(&plan, call, &proof, &answering).await.map(Outcome::Answered);
@@ -212,31 +219,28 @@ async fn attempt(
     let sent_at = router.now();
     let sent = match sent::send(handles, Some(record), outgoing).await {
         Ok(response) if hosted::is_hosted(family) => {
-            hosted::answer(family, call.streams(), response).await
+            hosted::answer(credential, call.streams(), response).await
         }
         sent => sent,
     };
-    let response = match sent {
+    if plan.is_own_login() {
+        return own_login::told(call, &plan, sent?).await.map(Outcome::Answered);
+    }
+    let mut response = match sent {
         Ok(response) => response,
-        // Nobody else can be asked with this login.
-        Err(failure) if plan.is_own_login() => return Err(failure),
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    if response.status == StatusCode::UNAUTHORIZED && !plan.has_new_token {
-        if let (Auth::Token(source), Some(refused)) = (&credential.auth, proof.token())
-            && handles.tokens.renewed(source, refused).await.is_ok()
-        {
-            plan.has_new_token = true;
-            return Ok(Outcome::AskAgain(Box::new(plan)));
-        }
+    if response.status == StatusCode::UNAUTHORIZED
+        && !plan.has_new_token
+        && proof.is_renewed(credential, &handles.tokens).await
+    {
+        plan.has_new_token = true;
+        return Ok(Outcome::AskAgain(Box::new(plan)));
     }
-    if plan.is_own_login() {
-        let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
-        return own_login::told(call, &plan, judged).await.map(Outcome::Answered);
-    }
+    foreign::tell_what_was_dropped(&mut response.fields, &dropped);
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
@@ -249,7 +253,7 @@ async fn attempt(
         }
     }
     if plan.dialect == Dialect::OpenAiResponses
-        && family == Family::OpenAiCompatible
+        && matches!(family, Family::OpenAiCompatible | Family::Azure)
         && call.reach() == Reach::AnyDialect
         && says_no_such_route(answer.response.status)
         && call.neutral().is_ok()
@@ -323,8 +327,19 @@ async fn told(
 ) -> Result<HttpResponse, UpstreamFailure> {
     match translation {
         Some(translation) => foreign::from_upstream(answer, answering, translation).await,
-        None => Ok(answer::from_upstream(answer, answering).await),
+        None => match &answering.model {
+            Some(model) if model.is_hosted && speaks_otherwise(model.dialect, &answer) => {
+                Ok(foreign::error_for(model.dialect, answer, &answering).await)
+            }
+            _ => Ok(answer::from_upstream(answer, answering).await),
+        },
     }
+}
+
+/// Whether an answer is an error that clients of `dialect` cannot read. What there is to read of one was
+/// read for its verdict.
+fn speaks_otherwise(dialect: Dialect, answer: &BegunAnswer) -> bool {
+    !answer.response.status.is_success() && !is_error_of(dialect, &answer.ahead.joined())
 }
 
 /// What servers answer on a path they do not have. A model that they do not have may look the same;
@@ -360,9 +375,12 @@ pub(super) fn fault_of(error: &GatewayError) -> Fault {
         E::UpstreamUnreachable { .. } | E::ProxyFailed { .. } | E::ConnectTimeout { .. } => {
             Fault::Provider(Trouble::unreachable())
         }
-        E::UpstreamReset { .. } | E::FirstByteTimeout { .. } | E::UpstreamGarbled { .. } => {
-            Fault::Provider(Trouble::silent())
-        }
+        // The last two of an answer that was gathered: none of it has gone to the client.
+        E::UpstreamReset { .. }
+        | E::FirstByteTimeout { .. }
+        | E::UpstreamGarbled { .. }
+        | E::UpstreamBroke { .. }
+        | E::IdleTimeout { .. } => Fault::Provider(Trouble::silent()),
         E::UpstreamBusy { .. } | E::LoginNeeded { .. } | E::NoToken { .. } => Fault::OurOwn,
         _ => Fault::Client,
     }
@@ -385,6 +403,7 @@ pub(super) fn answering(call: &Call<'_>, plan: &LocalPlan) -> Answering {
         after_failure: false,
         amp_client: call.amp_client(plan.found.crosses_makers()),
         hides_usage: plan.dialect == call.dialect && call.body_asking_for_usage().is_some(),
+        is_hosted: hosted::is_hosted(plan.credential().family),
         metering: call.metering(&plan.upstream_model),
     };
     Answering::modelled(&call.request, call.handles.drain.clone(), model)

@@ -214,6 +214,7 @@ impl<'a> Call<'a> {
             after_failure,
             amp_client: None,
             hides_usage: false,
+            is_hosted: false,
             metering: self.metering(&self.asked.model),
         };
         let answering = Answering::modelled(request, handles.drain.clone(), model);

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
-pub(super) use answer::from_upstream;
+pub(super) use answer::{error_for, from_upstream};
 pub(super) use count::count;
 
 use super::asked::NamedIn;
@@ -61,7 +61,7 @@ pub(super) fn call(
         None => body,
     };
     let method = if request.streams { "streamGenerateContent" } else { "generateContent" };
-    let question = question(plan, method, body, request.streams)?;
+    let question = question(plan, method, body, request.streams, &mut dropped)?;
     let outgoing = outgoing(plan, call, proof, question, request.streams)?;
     let envelope = Envelope {
         id: call.record.id().replace('-', ""),
@@ -93,27 +93,42 @@ struct Question {
     body: Bytes,
 }
 
-/// `method` is of Gemini's; other dialects have one address for both.
+/// `method` is of Gemini's; other dialects have one address for both. What a host would not take goes
+/// into `dropped`.
 fn question(
     plan: &LocalPlan,
     method: &str,
     body: Bytes,
     streams: bool,
+    dropped: &mut Dropped,
 ) -> Result<Question, GatewayError> {
     let (credential, model) = (plan.credential(), plan.upstream_model.as_str());
     if !hosted::is_hosted(credential.family) {
         return Ok(Question { target: target(credential, plan.dialect, model, method), body });
     }
-    let HostedRequest { target, body } = hosted::request(&HostedCall {
-        credential,
+    let (question, left_out) = hosted_question(plan, &body, streams, false)?;
+    dropped.extend(&left_out);
+    Ok(question)
+}
+
+/// What a host is asked, and what it would not take.
+fn hosted_question(
+    plan: &LocalPlan,
+    body: &Bytes,
+    streams: bool,
+    only_counts: bool,
+) -> Result<(Question, Dropped), GatewayError> {
+    let (HostedRequest { target, body }, left_out) = hosted::request(&HostedCall {
+        credential: plan.credential(),
         dialect: plan.dialect,
-        model,
+        model: plan.upstream_model.as_str(),
         streams,
-        only_counts: false,
-        body: &body,
+        only_counts,
+        completes_text: false,
+        body,
         client_fields: &HeaderMap::new(),
     })?;
-    Ok(Question { target, body })
+    Ok((Question { target, body }, left_out))
 }
 
 fn target(credential: &Credential, dialect: Dialect, model: &str, method: &str) -> String {
@@ -178,7 +193,7 @@ pub(super) fn can_be_translated(call: ModelCall, named_in: &NamedIn) -> bool {
 const X_AMPGATE_DROPPED: HeaderName = HeaderName::from_static("x-ampgate-dropped");
 const X_AMPGATE_ESTIMATED: HeaderName = HeaderName::from_static("x-ampgate-estimated");
 
-fn tell_what_was_dropped(fields: &mut HeaderMap, dropped: &Dropped) {
+pub(super) fn tell_what_was_dropped(fields: &mut HeaderMap, dropped: &Dropped) {
     if let Some(names) = dropped.to_field().and_then(|names| HeaderValue::from_str(&names).ok()) {
         fields.insert(X_AMPGATE_DROPPED, names);
     }

@@ -6,15 +6,20 @@
 mod azure;
 mod bedrock;
 mod codex;
+mod google;
 mod vertex_claude;
+
+use std::fmt;
 
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::proof::Proof;
 use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
 use crate::config::{Credential, Family};
 use crate::error::GatewayError;
+use crate::translate::Dropped;
 use crate::types::Dialect;
 
 /// A call in the API's dialect.
@@ -28,6 +33,8 @@ pub(super) struct HostedCall<'a> {
     pub streams: bool,
     /// Tokens are to be counted, and nothing else.
     pub only_counts: bool,
+    /// The older call of Chat Completions' dialect, for plain text.
+    pub completes_text: bool,
     /// Without a content coding.
     pub body: &'a Bytes,
     /// The client's; none where it speaks another dialect.
@@ -46,29 +53,41 @@ pub(super) const fn is_hosted(family: Family) -> bool {
     matches!(family, Family::Azure | Family::Bedrock | Family::VertexClaude | Family::Codex)
 }
 
-/// The request that asks a host for what `call` asks. Only for what [`is_hosted`] says is one.
-pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
-    match call.credential.family {
+/// Whether a provider counts tokens before a call.
+pub(super) const fn can_count(family: Family) -> bool {
+    !is_hosted(family) || matches!(family, Family::VertexClaude)
+}
+
+/// The request that asks a host for what `call` asks, and what had to be left out of it. Only for what
+/// [`is_hosted`] says is one.
+pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped), GatewayError> {
+    let request = match call.credential.family {
         Family::Azure => azure::request(call),
         Family::Bedrock => bedrock::request(call),
         Family::VertexClaude => vertex_claude::request(call),
-        Family::Codex => codex::request(call),
+        Family::Codex => return codex::request(call),
         Family::Claude
         | Family::OpenAi
         | Family::Gemini
         | Family::Vertex
         | Family::OpenAiCompatible => Err(GatewayError::Internal),
-    }
+    };
+    request.map(|request| (request, Dropped::default()))
 }
 
 /// Puts right what the general header policy could not know: `fields` have passed it.
 pub(super) fn put_fields(
-    family: Family,
+    credential: &Credential,
     proof: &Proof<'_>,
     client_fields: &HeaderMap,
     fields: &mut HeaderMap,
 ) {
-    match family {
+    match credential.family {
+        Family::Vertex => google::put_quota_project(credential, proof, fields),
+        Family::VertexClaude => {
+            google::put_quota_project(credential, proof, fields);
+            vertex_claude::put_fields(fields);
+        }
         Family::Bedrock => bedrock::put_fields(fields),
         Family::Codex => codex::put_fields(proof, client_fields, fields),
         _ => {}
@@ -77,13 +96,26 @@ pub(super) fn put_fields(
 
 /// The answer as the API itself would have given it. `streams` says what the client has asked for.
 pub(super) async fn answer(
-    family: Family,
+    credential: &Credential,
     streams: bool,
     response: UpstreamResponse,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
-    match family {
+    match credential.family {
         Family::Bedrock => Ok(bedrock::answer(streams, response)),
-        Family::Codex => codex::answer(streams, response).await,
+        Family::Codex => codex::answer(&credential.provider, streams, response).await,
         _ => Ok(response),
     }
+}
+
+/// What may stand in one segment of a path as it is (RFC 3986, section 3.3). A semicolon may, too, but
+/// some servers drop what follows it.
+const NOT_IN_SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@').remove(b':');
+
+/// A name as one segment of a path.
+///
+/// SECURITY: names come from clients. A slash in one must not lead elsewhere at the provider, where the
+/// team's own credential would open the door.
+fn path_segment(name: &str) -> impl fmt::Display {
+    utf8_percent_encode(name, NOT_IN_SEGMENT)
 }

@@ -16,28 +16,32 @@ use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
 use crate::adapt::{set_thinking, takes_thinking};
 use crate::body::{find_model, replace_model};
-use crate::config::{Credential, Family};
+use crate::config::{Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
 use crate::headers::{ForUpstream, USER_AGENT, without_credentials};
+use crate::translate::Dropped;
 use crate::types::Thinking;
 
-/// The call, with the provider's credential, path and name for the model. What need not change in
-/// the body is the client's, byte for byte.
+/// The call, with the provider's credential, path and name for the model, and what its host would not
+/// have taken. What need not change in the body is the client's, byte for byte.
 pub(super) fn call(
     plan: &LocalPlan,
     call: &Call<'_>,
     proof: &Proof<'_>,
-) -> Result<OutgoingRequest, GatewayError> {
+) -> Result<(OutgoingRequest, Dropped), GatewayError> {
     let credential = plan.credential();
+    let mut dropped = Dropped::default();
     let (target, body, body_was_decoded) = if hosted::is_hosted(credential.family) {
-        let hosted = hosted::request(&HostedCall {
+        let hosted;
+        (hosted, dropped) = hosted::request(&HostedCall {
             credential,
             dialect: plan.dialect,
             model: plan.upstream_model.as_str(),
             streams: call.streams(),
             only_counts: call.only_counts(),
+            completes_text: call.door.call == ModelCall::Completions,
             body: &readable_body_of_call(plan, call),
             client_fields: call.request.headers(),
         })?;
@@ -46,7 +50,7 @@ pub(super) fn call(
         let (body, body_was_decoded) = body_of_call(plan, call)?;
         (Target::BesidesQuery(path_of_call(plan, call)), body, body_was_decoded)
     };
-    Outgoing {
+    let outgoing = Outgoing {
         credential,
         proof,
         target,
@@ -59,7 +63,8 @@ pub(super) fn call(
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
     }
-    .for_request(&call.request)
+    .for_request(&call.request)?;
+    Ok((outgoing, dropped))
 }
 
 /// A WebSocket handshake to the provider.
@@ -140,7 +145,7 @@ impl OwnRequest<'_> {
             own_fields: &credential.headers,
         }
         .fields(&self.fields);
-        hosted::put_fields(credential.family, self.proof, &self.fields, &mut fields);
+        hosted::put_fields(credential, self.proof, &self.fields, &mut fields);
         let mut outgoing = OutgoingRequest {
             origin: credential.origin.clone(),
             proxy: credential.proxy_url.clone(),
@@ -263,7 +268,7 @@ impl Outgoing<'_> {
         if !fields.contains_key(header::USER_AGENT) {
             fields.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         }
-        hosted::put_fields(credential.family, self.proof, request.headers(), &mut fields);
+        hosted::put_fields(credential, self.proof, request.headers(), &mut fields);
         let target = match self.target {
             Target::Whole(target) => target,
             Target::BesidesQuery(path) => with_query(path, request),
@@ -318,11 +323,12 @@ pub(super) fn path_at(credential: &Credential, call: ModelCall, client_path: &st
         ModelCall::Responses | ModelCall::ResponsesSocket => format!("{base}/responses"),
         ModelCall::Gemini { version, model_at } => {
             // Vertex AI and the Gemini API name their versions and paths differently.
-            let is_vertex = credential.family == Family::Vertex;
-            let (beta, models) = if is_vertex {
-                ("v1beta1", "publishers/google/models")
-            } else {
-                ("v1beta", "models")
+            let (beta, models) = match (&credential.hosting, credential.family) {
+                (Hosting::VertexAi(place), _) => {
+                    ("v1beta1", format!("{place}/publishers/google/models"))
+                }
+                (_, Family::Vertex) => ("v1beta1", "publishers/google/models".to_owned()),
+                _ => ("v1beta", "models".to_owned()),
             };
             let version = if version == GeminiVersion::V1 { "v1" } else { beta };
             format!("{base}/{version}/{models}/{}", tail(model_at))

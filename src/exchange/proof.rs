@@ -41,16 +41,25 @@ impl<'a> Proof<'a> {
         }
     }
 
+    /// Whether another token is there now in the place of this one, which its provider has refused.
+    pub(super) async fn is_renewed(&self, credential: &Credential, tokens: &Tokens) -> bool {
+        match (&credential.auth, self) {
+            (Auth::Token(source), Self::Token(refused)) => {
+                tokens.renewed(source, refused).await.is_ok()
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn shown_to(&self, family: Family) -> UpstreamCredential<'_> {
         match self {
             Self::None => UpstreamCredential::None,
             Self::Key(key) => match family {
                 Family::Claude => UpstreamCredential::Anthropic(key),
-                Family::OpenAi
-                | Family::OpenAiCompatible
-                | Family::Azure
-                | Family::Bedrock
-                | Family::Codex => UpstreamCredential::Bearer(key),
+                Family::Azure => UpstreamCredential::Azure(key),
+                Family::OpenAi | Family::OpenAiCompatible | Family::Bedrock | Family::Codex => {
+                    UpstreamCredential::Bearer(key)
+                }
                 Family::Gemini | Family::Vertex | Family::VertexClaude => {
                     UpstreamCredential::Google(key)
                 }

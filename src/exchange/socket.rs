@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::{self, Answering, ModelAnswer};
@@ -59,9 +60,11 @@ pub async fn open_responses_socket(
     let dialect = door.dialect();
     let mut attempts = Attempts::default();
     let mut refused = None;
+    let mut with_new_token = None;
     loop {
         let session = || session_key(request.headers(), dialect, b"");
-        let Some(mut plan) = router.choose_for_socket(dialect, &attempts, session) else {
+        let choose = || router.choose_for_socket(dialect, &attempts, session);
+        let Some(mut plan) = with_new_token.take().or_else(choose) else {
             let none_is_left = || Err(GatewayError::WebSocketNotServed.into());
             return refused.map_or_else(none_is_left, |response| Ok(Opening::Refused(response)));
         };
@@ -70,7 +73,14 @@ pub async fn open_responses_socket(
         record.tries(provider.clone(), plan.credential().id.clone());
         let family = plan.credential().family;
         let first_byte_timeout = handles.settings.timeouts.first_byte;
-        let proof = Proof::of(plan.credential(), &handles.tokens).await?;
+        let proof = match Proof::of(plan.credential(), &handles.tokens).await {
+            Ok(proof) => proof,
+            Err(failure) => {
+                tracing::debug!(cause = failure.cause, "no token for a WebSocket");
+                attempts.note_failure_of(&plan);
+                continue;
+            }
+        };
         let mut outgoing = local::handshake(&plan, &head, door.call, &proof, first_byte_timeout)?;
         ask_for_upgrade(&mut outgoing.fields);
         let sent_at = router.now();
@@ -80,6 +90,14 @@ pub async fn open_responses_socket(
                 return Ok(Opening::Switched(switched));
             }
             Ok(TunnelAnswer::Refused(response)) => {
+                if response.status == StatusCode::UNAUTHORIZED
+                    && !plan.has_new_token
+                    && proof.is_renewed(plan.credential(), &handles.tokens).await
+                {
+                    plan.has_new_token = true;
+                    with_new_token = Some(plan);
+                    continue;
+                }
                 let judged = look_at(response, dialect, family, SystemTime::now()).await;
                 let model = ModelAnswer::plain(dialect, Route::Local, provider);
                 let answering = Answering::modelled(&head, handles.drain.clone(), model);

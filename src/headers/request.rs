@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::credential::{X_API_KEY, X_GOOG_API_KEY, is_client_credential};
+use super::credential::{API_KEY, X_API_KEY, X_GOOG_API_KEY, is_client_credential};
 use super::own_login::is_login_field;
 use super::{beta, is_hop_by_hop, nominated_by_connection};
 use crate::types::{ApiKey, Dialect};
@@ -20,6 +20,8 @@ pub enum UpstreamCredential<'a> {
     Bearer(&'a ApiKey),
     /// Gemini API and Vertex AI with an express key: `x-goog-api-key`.
     Google(&'a ApiKey),
+    /// Azure OpenAI: `api-key`.
+    Azure(&'a ApiKey),
     /// A client's own login: its fields in this dialect cross byte for byte, and nothing of ours is put in.
     /// Only for a request that brings one; see [`super::brings_own_login`].
     ClientLogin(Dialect),
@@ -110,6 +112,7 @@ impl ForUpstream<'_> {
             }
             UpstreamCredential::Anthropic(key) => (X_API_KEY, secret_value(key.expose())),
             UpstreamCredential::Google(key) => (X_GOOG_API_KEY, secret_value(key.expose())),
+            UpstreamCredential::Azure(key) => (API_KEY, secret_value(key.expose())),
         };
         fields.insert(name, key);
     }
@@ -195,6 +198,7 @@ mod tests {
             ("x-api-key",           "ck",           false, "client credential"),
             ("x-goog-api-key",      "ck",           false, "client credential"),
             ("x-ampgate-key",       "ck",           false, "client credential"),
+            ("api-key",             "ck",           false, "a key for Azure, and nobody else's"),
             ("forwarded",           "for=1.1.1.1",  false, "claim about the client's address"),
             ("x-forwarded-for",     "1.1.1.1",      false, "claim about the client's address"),
             ("x-forwarded-proto",   "https",        false, "claim about the client's address"),
@@ -221,25 +225,28 @@ mod tests {
         let key = ApiKey::parse("team-key").unwrap();
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
-            // credential,                        authorization,           x-api-key,        x-goog-api-key
-            (UpstreamCredential::None,            None,                    None,             None),
-            (UpstreamCredential::Amp(&key),       Some("Bearer team-key"), Some("team-key"), None),
-            (UpstreamCredential::Anthropic(&key), None,                    Some("team-key"), None),
-            (UpstreamCredential::Bearer(&key),    Some("Bearer team-key"), None,             None),
-            (UpstreamCredential::Google(&key),    None,                    None,             Some("team-key")),
+            // credential,                        authorization,           x-api-key,        x-goog-api-key,   api-key
+            (UpstreamCredential::None,            None,                    None,             None,             None),
+            (UpstreamCredential::Amp(&key),       Some("Bearer team-key"), Some("team-key"), None,             None),
+            (UpstreamCredential::Anthropic(&key), None,                    Some("team-key"), None,             None),
+            (UpstreamCredential::Bearer(&key),    Some("Bearer team-key"), None,             None,             None),
+            (UpstreamCredential::Google(&key),    None,                    None,             Some("team-key"), None),
+            (UpstreamCredential::Azure(&key),     None,                    None,             None,             Some("team-key")),
         ];
         let downstream = map(&[
             ("authorization", "Bearer client-key"),
             ("x-api-key", "client-key"),
             ("x-goog-api-key", "client-key"),
+            ("api-key", "client-key"),
         ]);
-        for (credential, authorization, x_api_key, x_goog_api_key) in cases {
+        for (credential, authorization, x_api_key, x_goog_api_key, api_key) in cases {
             let upstream = plain(credential).fields(&downstream);
             let seen = |name: &str| upstream.get(name).map(|value| value.to_str().unwrap());
 
             assert_eq!(seen("authorization"), authorization, "{credential:?}");
             assert_eq!(seen("x-api-key"), x_api_key, "{credential:?}");
             assert_eq!(seen("x-goog-api-key"), x_goog_api_key, "{credential:?}");
+            assert_eq!(seen("api-key"), api_key, "{credential:?}");
             assert!(!format!("{upstream:?}").contains("team-key"), "a key printed itself");
         }
     }

@@ -91,6 +91,12 @@ impl Keyring {
         Self(keys)
     }
 
+    /// The key of the client of this name.
+    #[must_use]
+    pub fn key_of(&self, client: &ClientId) -> Option<&ClientKey> {
+        self.0.iter().find(|(known, _)| known == client).map(|(_, key)| key)
+    }
+
     /// Whose key this is.
     ///
     /// SECURITY: hashes are compared in constant time, and all of them, so that the time taken

@@ -14,6 +14,7 @@ mod affinity;
 mod amp_history;
 mod amp_needs;
 mod client_faults;
+mod codex_backend;
 mod dialects;
 mod drain;
 mod egress;

@@ -2,7 +2,9 @@
 
 use super::cooldown::MemberId;
 use super::table::{Fallbacks, RouteTable, Rules};
-use crate::config::{Auth, Credential, Family, LongContext, MappingFrom, Model, ModelMapping};
+use crate::config::{
+    Auth, Credential, Family, Hosting, LongContext, MappingFrom, Model, ModelMapping,
+};
 use crate::types::{ApiKey, CredentialId, ModelName, ModelPattern, Origin, ProviderName};
 
 pub fn name(text: &str) -> ModelName {
@@ -30,6 +32,7 @@ pub fn credential(family: Family, id: &str) -> Credential {
         auth: Auth::Key(ApiKey::parse(&format!("key-of-{id}")).unwrap()),
         origin: Origin::split("https://provider.example").unwrap().0,
         base_path: String::new(),
+        hosting: Hosting::Plain,
         models: Vec::new(),
         headers: Vec::new(),
         long_context: LongContext::Strip,

@@ -46,7 +46,7 @@ pub enum Reach {
 /// Who answers a WebSocket of the Responses API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketService {
-    /// OpenAI: the connection is joined to one of its own.
+    /// OpenAI, or its backend for Codex: the connection is joined to one of its own.
     Provider,
     /// The gateway itself: it makes an HTTP call of each message.
     Gateway,

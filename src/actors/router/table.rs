@@ -245,23 +245,25 @@ impl RouteTable {
 
     /// A handshake names no model, and any credential may be asked for by a later message. So a
     /// provider's own WebSocket can serve a client only where no other provider could be meant, and where
-    /// the team's keys pay whoever connects.
-    pub(super) fn socket_service(&self) -> SocketService {
+    /// the team's keys pay whoever connects. That of `ChatGPT` plans takes what Codex says and nothing else,
+    /// and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`).
+    pub(super) fn socket_service(&self, by_codex: bool) -> SocketService {
         if self.members.is_empty() {
             return SocketService::Nobody;
         }
-        let is_openai = |member: &Arc<Member>| {
-            member.credential.family == Family::OpenAi && !is_opened_by_clients(member)
+        let all_are = |family| {
+            let is_one = |member: &Arc<Member>| member.credential.family == family;
+            self.members.iter().all(|member| is_one(member) && !is_opened_by_clients(member))
         };
-        if self.members.iter().all(is_openai) {
+        if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {
             SocketService::Provider
         } else {
             SocketService::Gateway
         }
     }
 
-    /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it; compatible
-    /// servers are not asked. A handshake names no model, so it cannot name a prefix either.
+    /// The credentials that may open a WebSocket. Only OpenAI itself is known to speak it, with keys and
+    /// with plans; compatible servers are not asked. A handshake names no model, so it cannot name a prefix either.
     pub(super) fn socket_members(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Member>> {
         let is_open = |credential: &Credential| {
             credential.family != Family::OpenAiCompatible
@@ -356,8 +358,8 @@ fn is_opened_by_clients(member: &Arc<Member>) -> bool {
 
 /// Whether two entries are one account at one provider, whatever else the configuration says of it.
 fn same_account(one: &Credential, other: &Credential) -> bool {
-    (one.family, &one.origin, &one.base_path, &one.auth)
-        == (other.family, &other.origin, &other.base_path, &other.auth)
+    (one.family, &one.origin, &one.base_path, &one.hosting, &one.auth)
+        == (other.family, &other.origin, &other.base_path, &other.hosting, &other.auth)
 }
 
 pub(super) const fn speaks(family: Family, dialect: Dialect) -> bool {

@@ -41,10 +41,14 @@ impl AccountName {
             Auth::Token(source) => source.to_string(),
             Auth::ClientLogin => "client".to_owned(),
         };
+        // Empty for most, and then it must not change their names.
+        let hosting = credential.hosting.to_string();
+        let hosting = (!hosting.is_empty()).then_some(hosting.as_bytes());
         let mut hash = Sha256::new();
         for part in [LABEL, family.as_bytes(), origin.as_bytes()]
             .into_iter()
             .chain([credential.base_path.as_bytes(), account.as_bytes()])
+            .chain(hosting)
         {
             hash.update((part.len() as u64).to_le_bytes()); // or `ab`, `c` would be `a`, `bc`
             hash.update(part);

@@ -12,6 +12,8 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{StatusCode, Version};
 use bytes::Bytes;
 use futures::Stream;
+use futures::future::ready;
+use futures::stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limit::Permit;
@@ -74,6 +76,18 @@ impl UpstreamBody {
             ends_with_connection,
             idle: IdleTimer::new(idle_timeout),
             permit: Some(permit),
+        }
+    }
+
+    /// A body that is here already: what was made of another one.
+    #[must_use]
+    pub fn whole(bytes: Bytes) -> Self {
+        Self {
+            length: Some(bytes.len() as u64),
+            payload: Payload::Stream { payload: Box::pin(stream::once(ready(Ok(bytes)))) },
+            ends_with_connection: false,
+            idle: IdleTimer::new(Duration::ZERO), // nothing is waited for
+            permit: None,
         }
     }
 

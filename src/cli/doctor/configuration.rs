@@ -22,6 +22,7 @@ pub fn of_loaded(loaded: &Loaded) -> Vec<Finding> {
     }];
     findings.extend(loaded.warnings.iter().map(|warning| match warning.kind {
         WarningKind::Notice => Finding::warning(warning.to_string(), "see to it, or take it out"),
+        WarningKind::Terms => Finding::note(warning.to_string()),
         WarningKind::Skipped => {
             Finding::problem(warning.to_string(), "the gateway starts without this entry: mend it")
         }

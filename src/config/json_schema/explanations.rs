@@ -12,8 +12,8 @@ const EXAMPLE: &str = include_str!("../../../config/ampgate.example.yaml");
 /// Where the keys of a credential are explained.
 const CREDENTIALS: &str = "claude-api-key";
 
-/// Accounts have the keys of credentials, too.
-const LOGINS: &str = "oauth";
+/// Lists of credentials that only we have: they share those keys, and none of CLIProxyAPI's.
+const OUR_LISTS: [&str; 4] = ["vertex-ai", "azure-openai", "chatgpt", "oauth"];
 
 /// A client's own limits are those of all clients over again.
 const LIMITS_OF_A_CLIENT: &str = "api-keys.limits.";
@@ -85,8 +85,8 @@ impl Explanations {
         }
         let (list, rest) = path.split_once('.')?;
         let rest = rest.strip_prefix("api-key-entries.").unwrap_or(rest);
-        let has_keys = list == LOGINS || super::super::foreign::holds_credentials(list);
-        let is_other = list != CREDENTIALS && has_keys;
+        let is_other = OUR_LISTS.contains(&list)
+            || (list != CREDENTIALS && super::super::foreign::holds_credentials(list));
         is_other.then(|| self.find(&format!("{CREDENTIALS}.{rest}")))?
     }
 }

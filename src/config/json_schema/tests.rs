@@ -165,6 +165,7 @@ fn needed(list: &str) -> Value {
             "authorize-url": "https://a.test/authorize", "token-url": "https://a.test/token",
         }),
         "openai-compatibility" => json!({ "name": "a", "base-url": "https://a.test" }),
+        "azure-openai" => json!({ "base-url": "https://a.test" }),
         _ => json!({}),
     }
 }

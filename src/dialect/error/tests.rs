@@ -148,3 +148,23 @@ fn a_stream_error_is_one_whole_event() {
         assert_eq!(event(dialect, true), expected.replace('\n', "\r\n"), "{dialect}, CRLF");
     }
 }
+
+#[test]
+fn the_shape_of_an_error_tells_whose_it_is() {
+    use Dialect::{Anthropic, Gemini, OpenAiChat};
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (Anthropic,  r#"{"type":"error","error":{"type":"rate_limit_error","message":"m"}}"#, true,  "Anthropic's"),
+        (Anthropic,  r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}"#, false, "Google's"),
+        (Anthropic,  r#"[{"error":{"code":429,"message":"m"}}]"#,                             false, "Google's, in a list"),
+        (Anthropic,  r#"{"message":"m"}"#,                                                    false, "Amazon's"),
+        (OpenAiChat, r#"{"error":{"code":"DeploymentNotFound","message":"m"}}"#,              true,  "Azure's"),
+        (OpenAiChat, r#"{"statusCode":401,"message":"m"}"#,                                   false, "of what stands before Azure"),
+        (Gemini,     r#"{"error":{"code":429,"message":"m"}}"#,                               true,  "Google's"),
+        (OpenAiChat, "<html>",                                                                false, "a page"),
+        (Anthropic,  "",                                                                      false, "nothing"),
+    ];
+    for (dialect, body, expected, why) in cases {
+        assert_eq!(is_error_of(dialect, body.as_bytes()), expected, "{why}");
+    }
+}

@@ -25,6 +25,12 @@ use self::events::{Event, Events};
 use self::status::status_of;
 use crate::types::Dialect;
 
+/// The status that a failure told by an event of a stream would have had without one.
+#[must_use]
+pub fn status_of_failure(event: &Value) -> StatusCode {
+    status_of(event)
+}
+
 /// How far to look. What precedes the first meaningful event is short, but for the request that
 /// Responses repeats in its first two; beyond this the client waits for no reason.
 const LOOKED_AT: usize = 64 * 1024;

@@ -1,3 +1,5 @@
+mod hosted;
+
 use actix_web::http::header::{HeaderName, HeaderValue};
 use proptest::collection::vec;
 use proptest::prelude::*;

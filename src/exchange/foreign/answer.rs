@@ -20,7 +20,7 @@ use crate::exchange::judged::is_encoded;
 use crate::exchange::stream::{DownstreamBody, Transforms};
 use crate::headers::is_event_stream;
 use crate::translate::{NoAnswer, StreamTranslator, Unreadable, translate_answer, translate_error};
-use crate::types::ProviderName;
+use crate::types::{Dialect, ProviderName};
 
 /// The longest answer that is translated whole.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -43,7 +43,7 @@ pub async fn from_upstream(
     }
     tell_what_was_dropped(&mut downstream, &translation.dropped);
     if !answer.response.status.is_success() {
-        return Ok(error(answer, &answering, &translation, downstream).await);
+        return Ok(error(answer, &answering, translation.client, downstream).await);
     }
     if is_event_stream(&answer.response.fields) && translation.streams {
         if is_encoded(&answer.response.fields) {
@@ -217,10 +217,24 @@ fn decoded(fields: &HeaderMap, body: Bytes) -> Option<Bytes> {
     decode_request(coding, &body, MAX_ANSWER_BYTES as u64).ok()
 }
 
+/// An error in words that are not the client's, from a host that speaks its dialect otherwise.
+pub async fn error_for(
+    client: Dialect,
+    answer: BegunAnswer,
+    answering: &Answering,
+) -> HttpResponse {
+    let mut downstream = HeaderMap::new();
+    keep_fields(&answer.response.fields, &mut downstream);
+    if let Some(model) = &answering.model {
+        tell_who_answered(&mut downstream, model, &answering.record);
+    }
+    error(answer, answering, client, downstream).await
+}
+
 async fn error(
     mut answer: BegunAnswer,
     answering: &Answering,
-    translation: &Translation,
+    client: Dialect,
     mut downstream: HeaderMap,
 ) -> HttpResponse {
     let BegunAnswer { response: upstream, ahead } = &mut answer;
@@ -234,7 +248,7 @@ async fn error(
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         downstream.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
-    let told = translate_error(translation.client, status, &body, answering.record.id());
+    let told = translate_error(client, status, &body, answering.record.id());
     downstream.insert(header::CONTENT_TYPE, JSON);
     response(status, downstream).set_body(BoxBody::new(told))
 }

@@ -5,7 +5,9 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
-use super::{Question, X_AMPGATE_ESTIMATED, outgoing, target, tell_what_was_dropped};
+use super::{
+    Question, X_AMPGATE_ESTIMATED, hosted_question, outgoing, target, tell_what_was_dropped,
+};
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::UpstreamFailure;
 use crate::exchange::ahead::BegunAnswer;
@@ -38,7 +40,7 @@ pub async fn count(
         tell_what_was_dropped(&mut downstream, &written.dropped);
     }
     let tokens = match question {
-        Some(written) if !hosted::is_hosted(plan.credential().family) => {
+        Some(written) if hosted::can_count(plan.credential().family) => {
             ask(plan, call, proof, written).await
         }
         _ => None,
@@ -59,6 +61,10 @@ async fn ask(
     written: Written,
 ) -> Option<u64> {
     let model = plan.upstream_model.as_str();
+    if hosted::is_hosted(plan.credential().family) {
+        let (question, _) = hosted_question(plan, &written.body, false, true).ok()?;
+        return answered(plan, call, proof, question).await;
+    }
     let target = match plan.dialect {
         Dialect::Anthropic => {
             format!("{}/count_tokens", target(plan.credential(), plan.dialect, model, ""))
@@ -69,7 +75,15 @@ async fn ask(
         Dialect::Gemini => target(plan.credential(), plan.dialect, model, "countTokens"),
         Dialect::OpenAiChat => return None,
     };
-    let question = Question { target, body: written.body };
+    answered(plan, call, proof, Question { target, body: written.body }).await
+}
+
+async fn answered(
+    plan: &LocalPlan,
+    call: &Call<'_>,
+    proof: &Proof<'_>,
+    question: Question,
+) -> Option<u64> {
     let outgoing = outgoing(plan, call, proof, question, false).ok()?;
     let sent = sent::send(call.handles, Some(&call.record), outgoing).await;
     let mut answer = BegunAnswer::from(sent.ok()?);

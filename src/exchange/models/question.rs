@@ -44,13 +44,20 @@ pub(super) async fn discover(
     shape: ModelListShape,
     codex_version: Option<&str>,
 ) -> Vec<Discovered> {
-    let questions = offers.sources().into_iter().map(|source| async move {
+    let sources = offers.sources().into_iter().filter(|source| has_list(source.family(), shape));
+    let questions = sources.map(|source| async move {
         let shape = listed_as(source.family(), shape);
         let codex_version = codex_version.filter(|_| shape == ModelListShape::Codex);
         let list = ask_source(handles, &source, shape, codex_version).await;
         Discovered { source, list }
     });
     join_all(questions).await
+}
+
+/// The backend of `ChatGPT` plans has one list, the catalogue of Codex, and gives it only to whoever names
+/// a version of Codex. We are none, and make none up.
+fn has_list(family: Family, shape: ModelListShape) -> bool {
+    family != Family::Codex || shape == ModelListShape::Codex
 }
 
 /// How a family lists its models to a client that wants `shape`.

@@ -172,34 +172,43 @@ async fn leave_behind(events: &str) {
 
 #[actix_web::test]
 async fn a_client_that_leaves_in_the_pause_behind_a_failed_attempt_has_used_nothing() {
-    let limited = Provider::saying([Scripted::limited(60)]).await;
-    let well = Provider::well("p").await;
-    let yaml = format!(
-        "api-keys: [{{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 100 }} }}]\n\
-         ampcode: {{ upstream-url: '' }}\nrequest-retry: 1\nmax-retry-interval: 600s\n\
-         claude-api-key:\n\
-         - {{ api-key: a, base-url: '{}', models: [{{ name: m }}] }}\n\
-         - {{ api-key: b, base-url: '{}', models: [{{ name: n }}] }}\n",
-        limited.origin(),
-        well.origin()
-    );
-    let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
-    let body = call("max_tokens", 100);
-    let mut client = gateway.connect().await;
-    client.send("POST", "/v1/messages", &with_key("client-key-1"), body.as_bytes()).await;
-    let has_failed = async {
-        while !gateway.metrics().await.contains("ampgate_upstream_errors_total{") {
-            tokio::task::yield_now().await;
-        }
-    };
-    expect(has_failed, "the failure of the first attempt").await;
+    let overloaded =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (Scripted::limited(60),         "a status that says so"),
+        (Scripted::stream(overloaded),  "a stream that says so"),
+    ];
+    for (failure, why) in cases {
+        let failing = Provider::saying([failure]).await;
+        let well = Provider::well("p").await;
+        let yaml = format!(
+            "api-keys: [{{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 100 }} }}]\n\
+             ampcode: {{ upstream-url: '' }}\nrequest-retry: 1\nmax-retry-interval: 600s\n\
+             claude-api-key:\n\
+             - {{ api-key: a, base-url: '{}', models: [{{ name: m }}] }}\n\
+             - {{ api-key: b, base-url: '{}', models: [{{ name: n }}] }}\n",
+            failing.origin(),
+            well.origin()
+        );
+        let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
+        let body = call("max_tokens", 100);
+        let mut client = gateway.connect().await;
+        client.send("POST", "/v1/messages", &with_key("client-key-1"), body.as_bytes()).await;
+        let has_failed = async {
+            while !gateway.metrics().await.contains("ampgate_upstream_errors_total{") {
+                tokio::task::yield_now().await;
+            }
+        };
+        expect(has_failed, "the failure of the first attempt").await;
 
-    drop(client);
+        drop(client);
 
-    let other = body.replace("\"m\"", "\"n\"");
-    let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
-    let answer = until(&gateway, ("/v1/messages", &other), is_settled).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+        let other = body.replace("\"m\"", "\"n\"");
+        let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
+        let answer = until(&gateway, ("/v1/messages", &other), is_settled).await;
+        assert_eq!(answer.status, 200, "{why}: {}", answer.text());
+    }
 }
 
 #[actix_web::test]

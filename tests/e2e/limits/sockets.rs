@@ -144,3 +144,47 @@ async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_i
     let echo = expect(bobs.reader.exactly(2), "an echo").await;
     assert_eq!(echo.unwrap(), b"hi", "a key that is still kept to nothing keeps its tunnel");
 }
+
+#[actix_web::test]
+async fn no_tunnel_outlives_a_reload_that_takes_its_key_away() {
+    let upstream = StubUpstream::answering(|mut conversation| async move {
+        let head = "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+        conversation.say(head).await;
+        while let Ok(piece) = conversation.reader.exactly(2).await {
+            conversation.say(piece).await;
+        }
+        None
+    })
+    .await;
+    // Without names, which would tell one key from another in the same place.
+    let settings = |first: &str| {
+        format!(
+            "api-keys: [{first}, client-key-2]\nampcode: {{ upstream-url: '{0}' }}\n\
+             openai-api-key: [{{ api-key: p, base-url: '{0}/v1' }}]\n",
+            upstream.origin
+        )
+    };
+    let mut gateway = GatewayProcess::start(&settings("client-key-1"));
+    let fields = |key| [("connection", "upgrade"), ("upgrade", "websocket"), ("x-api-key", key)];
+    let mut tunnels = Vec::new();
+    for target in ["/v1/responses", "/api/socket"] {
+        for key in ["client-key-1", "client-key-2"] {
+            let mut tunnel = gateway.connect().await;
+            tunnel.send("GET", target, &fields(key), b"").await;
+            assert_eq!(tunnel.head().await.status, 101, "{target}");
+            tunnels.push((tunnel, target, key));
+        }
+    }
+
+    gateway.reload(&settings("client-key-3"));
+
+    for (mut tunnel, target, key) in tunnels {
+        if key == "client-key-1" {
+            assert_eq!(tunnel.to_end().await, b"", "{target}");
+        } else {
+            tunnel.say(b"hi").await;
+            let echo = expect(tunnel.reader.exactly(2), "an echo").await;
+            assert_eq!(echo.unwrap(), b"hi", "{target}: a key that is still there");
+        }
+    }
+}

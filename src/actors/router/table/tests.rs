@@ -359,20 +359,25 @@ fn a_call_is_translated_only_where_nobody_speaks_its_dialect() {
 
 #[test]
 fn a_providers_own_websocket_serves_only_where_no_other_provider_could_be_meant() {
-    use Family::{Claude, Gemini, OpenAi, OpenAiCompatible, Vertex};
+    use Family::{Claude, Codex, Gemini, OpenAi, OpenAiCompatible, Vertex};
     use SocketService::{Gateway, Nobody, Provider};
     #[rustfmt::skip] // columns are easier to proofread
-    let cases: [(&[Family], SocketService, &str); 7] = [
-        (&[],                 Nobody,   "nobody is there"),
-        (&[OpenAi],           Provider, "it speaks WebSocket"),
-        (&[OpenAi, OpenAi],   Provider, "all of them speak it"),
-        (&[OpenAi, Claude],   Gateway,  "a later message may ask for Claude"),
-        (&[OpenAiCompatible], Gateway,  "who is compatible is not known to speak it"),
-        (&[Gemini],           Gateway,  "speaks another dialect"),
-        (&[Vertex, OpenAi],   Gateway,  "in any order"),
+    let cases: [(&[Family], SocketService, SocketService, &str); 9] = [
+        // credentials,       of Codex, of others, why
+        (&[],                 Nobody,   Nobody,   "nobody is there"),
+        (&[OpenAi],           Provider, Provider, "it speaks WebSocket"),
+        (&[OpenAi, OpenAi],   Provider, Provider, "all of them speak it"),
+        (&[OpenAi, Claude],   Gateway,  Gateway,  "a later message may ask for Claude"),
+        (&[OpenAiCompatible], Gateway,  Gateway,  "who is compatible is not known to speak it"),
+        (&[Gemini],           Gateway,  Gateway,  "speaks another dialect"),
+        (&[Vertex, OpenAi],   Gateway,  Gateway,  "in any order"),
+        (&[Codex, Codex],     Provider, Gateway,  "what others say has to be put right"),
+        (&[Codex, OpenAi],    Gateway,  Gateway,  "one is asked otherwise than the other"),
     ];
-    for (families, expected, why) in cases {
+    for (families, of_codex, of_others, why) in cases {
         let credentials = families.iter().map(|family| credential(*family, "one")).collect();
-        assert_eq!(table(credentials).socket_service(), expected, "{why}");
+        let table = table(credentials);
+        assert_eq!(table.socket_service(true), of_codex, "{why}");
+        assert_eq!(table.socket_service(false), of_others, "{why}");
     }
 }
