@@ -224,10 +224,11 @@ async fn attempt(
         }
         sent => sent,
     };
+    if plan.is_own_login() {
+        return own_login::told(call, &plan, sent?).await.map(Outcome::Answered);
+    }
     let mut response = match sent {
         Ok(response) => response,
-        // Nobody else can be asked with this login.
-        Err(failure) if plan.is_own_login() => return Err(failure),
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
@@ -241,10 +242,6 @@ async fn attempt(
         return Ok(Outcome::AskAgain(Box::new(plan)));
     }
     foreign::tell_what_was_dropped(&mut response.fields, &dropped);
-    if plan.is_own_login() {
-        let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
-        return own_login::told(call, &plan, judged).await.map(Outcome::Answered);
-    }
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;

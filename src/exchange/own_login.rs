@@ -4,14 +4,16 @@
 //! is used up, tells nothing of anybody else's. So nothing rests for it, nobody else is asked, no limit is
 //! noted, and the answer passes as it is.
 
+use std::time::SystemTime;
+
 use actix_web::HttpResponse;
 
 use super::answer;
 use super::attempts::answering;
 use super::call::Call;
-use super::judged::Judged;
+use super::judged::look_at;
 use crate::actors::router::LocalPlan;
-use crate::actors::upstream::UpstreamFailure;
+use crate::actors::upstream::{UpstreamFailure, UpstreamResponse};
 use crate::dialect::Verdict;
 use crate::error::GatewayError;
 
@@ -19,8 +21,10 @@ use crate::error::GatewayError;
 pub(super) async fn told(
     call: &Call<'_>,
     plan: &LocalPlan,
-    judged: Judged,
+    response: UpstreamResponse,
 ) -> Result<HttpResponse, UpstreamFailure> {
+    let family = plan.credential().family;
+    let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     if matches!(judged.verdict, Verdict::Trouble(_)) {
         call.record.attempt_is_given_up();
     }

@@ -8,10 +8,11 @@ use percent_encoding::percent_decode_str;
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(super) const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// Azure's. No client shows us its key there, but one that was made for Azure sends it all the same.
-pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 /// Ours alone: a client shows its key for us here when the other places hold a login of its own.
 pub(super) const X_AMPGATE_KEY: HeaderName = HeaderName::from_static("x-ampgate-key");
+
+/// Azure's. No client shows us its key there, but one that was made for Azure sends it all the same.
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// The query parameters that carry a key: Google's and Amp's.
 const KEY_PARAMETERS: [&str; 2] = ["key", "auth_token"];
@@ -22,8 +23,8 @@ pub(super) fn is_client_credential(name: &HeaderName) -> bool {
     *name == header::AUTHORIZATION
         || *name == X_API_KEY
         || *name == X_GOOG_API_KEY
-        || *name == API_KEY
         || *name == X_AMPGATE_KEY
+        || *name == API_KEY
 }
 
 /// Whether a raw query parameter is named like one that carries a key.

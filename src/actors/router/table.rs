@@ -245,16 +245,15 @@ impl RouteTable {
 
     /// A handshake names no model, and any credential may be asked for by a later message. So a
     /// provider's own WebSocket can serve a client only where no other provider could be meant, and where
-    /// the team's keys pay whoever connects. That of `ChatGPT` plans takes what Codex says and nothing
-    /// else, and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`).
+    /// the team's keys pay whoever connects. That of `ChatGPT` plans takes what Codex says and nothing else,
+    /// and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`).
     pub(super) fn socket_service(&self, by_codex: bool) -> SocketService {
         if self.members.is_empty() {
             return SocketService::Nobody;
         }
         let all_are = |family| {
-            let is_one =
-                |one: &Arc<Member>| one.credential.family == family && !is_opened_by_clients(one);
-            self.members.iter().all(is_one)
+            let is_one = |member: &Arc<Member>| member.credential.family == family;
+            self.members.iter().all(|member| is_one(member) && !is_opened_by_clients(member))
         };
         if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {
             SocketService::Provider

@@ -105,7 +105,13 @@ async fn an_entry_for_logins_is_no_part_of_what_can_be_asked_for_and_of_no_provi
 
     let offers = story.router.offers(Dialect::Anthropic, Ways::ALL);
     assert_eq!((offers.named().len(), offers.sources().len()), (0, 0));
-    assert_eq!(story.router.socket_service(true), SocketService::Gateway, "it sees each call");
+    for by_codex in [false, true] {
+        assert_eq!(
+            story.router.socket_service(by_codex),
+            SocketService::Gateway,
+            "each call is seen"
+        );
+    }
     let dialect = Dialect::OpenAiResponses;
     assert!(story.router.choose_for_socket(dialect, &Attempts::default(), || None).is_none());
 }
