@@ -121,6 +121,21 @@ async fn openai_beside_another_family_is_asked_with_the_whole_conversation() {
 }
 
 #[actix_web::test]
+async fn azure_is_asked_with_the_whole_conversation() {
+    let list =
+        |origin: &str| format!("azure-openai: [{{ api-key: k, base-url: '{origin}', {MODELS} }}]");
+    let streams =
+        ["openai-responses/r04-tools-reasoning.stream.sse", "openai-responses/r02-text.stream.sse"];
+
+    let body = talk(list, false, streams).await;
+
+    let words =
+        ["The first question.", "function_call", "function_call_output", "The tool's result."];
+    assert_told(&body["input"], &words);
+    assert_eq!(body["model"], "its-model");
+}
+
+#[actix_web::test]
 async fn gemini_is_asked_with_the_whole_conversation() {
     let list = |origin: &str| {
         format!("gemini-api-key: [{{ api-key: k, base-url: '{origin}', {MODELS} }}]")
