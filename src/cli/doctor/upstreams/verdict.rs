@@ -138,6 +138,7 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex);
+    let is_plan = credential.family == Family::Codex;
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
@@ -145,6 +146,15 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
         ),
+        401 if is_plan => Finding::problem(
+            format!("{id}: the login is refused (401)"),
+            "run `codex` once, or `codex login`; `ampgate login` for an account of `oauth`",
+        ),
+        // It tells its models to whoever names a version of Codex, and we have none.
+        400 | 404 | 422 if is_plan => Finding::note(format!(
+            "{id}: it answers, and tells its models to Codex only ({status}); a call will show whether the \
+             login is good"
+        )),
         401 => Finding::problem(
             format!("{id}: the key is refused (401)"),
             "write the provider's current key; is it of this provider, and for this address?",
@@ -225,6 +235,7 @@ mod tests {
     fn of(family: &str) -> Credential {
         let yaml = match family {
             "none" => "openai-compatibility: [ { name: a, base-url: 'http://a.test' } ]".to_owned(),
+            "chatgpt" => "chatgpt: [ { codex-auth-file: /a.json } ]".to_owned(),
             _ => format!("{family}: [ {{ api-key: sk-hush }} ]"),
         };
         let settings = load_text(&yaml, &Sources::default()).unwrap().settings;
@@ -248,6 +259,8 @@ mod tests {
             ("openai-api-key", 404, Note,    "no list there"),
             ("openai-api-key", 429, Warning, "limited"),
             ("openai-api-key", 503, Warning, "trouble"),
+            ("chatgpt",        400, Note,    "only Codex has a version to name"),
+            ("chatgpt",        401, Problem, "the login"),
             ("none",           200, Ok,      "no key needed"),
             ("none",           401, Problem, "a key needed after all"),
         ];
