@@ -249,9 +249,7 @@ impl Account {
 fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
     match source {
         TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
-        TokenSource::Codex(file) => {
-            Box::new(CodexFile::new(file.clone(), policy.clock.clone()))
-        }
+        TokenSource::Codex(file) => Box::new(CodexFile::new(file.clone(), policy.clock.clone())),
         TokenSource::Google(_) => Box::new(Unsupported),
         TokenSource::Aws(_) => Box::new(Unsupported),
     }

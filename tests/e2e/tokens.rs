@@ -229,7 +229,9 @@ async fn a_new_token_that_is_refused_as_well_is_not_replaced_again() {
 #[actix_web::test]
 async fn a_login_that_is_over_is_told_and_not_asked_with_again_until_there_is_another() {
     let stage = Stage::new().await;
-    stage.server.will([Reply::Says(400, r#"{"error":"invalid_grant","error_description":"hush"}"#)]);
+    stage
+        .server
+        .will([Reply::Says(400, r#"{"error":"invalid_grant","error_description":"hush"}"#)]);
     stage.time.pass(HOUR);
 
     let answer = stage.ask().await;
