@@ -32,7 +32,7 @@ pub enum Family {
     Bedrock,
     /// Claude as Vertex AI hosts it.
     VertexClaude,
-    /// The Responses API behind a ChatGPT plan, which Codex uses.
+    /// The Responses API behind a `ChatGPT` plan, which Codex uses.
     Codex,
 }
 

@@ -18,8 +18,8 @@ use super::judged::{Judged, look_at};
 use super::proof::Proof;
 use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
-use crate::actors::upstream::UpstreamFailure;
-use crate::config::Family;
+use crate::actors::upstream::{OutgoingRequest, UpstreamFailure, UpstreamResponse};
+use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
 use crate::headers::asks_for_long_context;
@@ -204,42 +204,31 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    let mut dropped = Dropped::default();
     let is_estimated = call.only_counts() && !hosted::can_count(family);
-    let (outgoing, translation) = if plan.dialect == call.dialect && !is_estimated {
-        let outgoing;
-        (outgoing, dropped) = local::call(&plan, call, &proof)?;
-        (outgoing, None)
-    } else if call.only_counts() {
+    if call.only_counts() && (plan.dialect != call.dialect || is_estimated) {
         let answering = answering(call, &plan);
         return foreign::count(&plan, call, &proof, &answering).await.map(Outcome::Answered);
-    } else {
-        let (outgoing, translation) = foreign::call(&plan, call, &proof)?;
-        (outgoing, Some(translation))
-    };
-    let sent_at = router.now();
-    let sent = match sent::send(handles, Some(record), outgoing).await {
-        Ok(response) if hosted::is_hosted(family) => {
-            hosted::answer(credential, call.streams(), response).await
-        }
-        sent => sent,
-    };
-    if plan.is_own_login() {
-        return own_login::told(call, &plan, sent?).await.map(Outcome::Answered);
     }
-    let mut response = match sent {
+    let (outgoing, translation, dropped) = question(&plan, call, &proof)?;
+    let sent_at = router.now();
+    let asked = ask(call, credential, outgoing).await;
+    if plan.is_own_login() {
+        return own_login::told(call, &plan, asked?).await.map(Outcome::Answered);
+    }
+    let mut response = match asked {
         Ok(response) => response,
         Err(failure) => {
             attempts.note_failure_of(&plan);
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    if response.status == StatusCode::UNAUTHORIZED
-        && !plan.has_new_token
-        && proof.is_renewed(credential, &handles.tokens).await
-    {
-        plan.has_new_token = true;
-        return Ok(Outcome::AskAgain(Box::new(plan)));
+    let mut token_is_gone = false;
+    if response.status == StatusCode::UNAUTHORIZED && !plan.has_new_token {
+        if proof.is_renewed(credential, &handles.tokens).await {
+            plan.has_new_token = true;
+            return Ok(Outcome::AskAgain(Box::new(plan)));
+        }
+        token_is_gone = proof.is_gone(credential, &handles.tokens).await;
     }
     foreign::tell_what_was_dropped(&mut response.fields, &dropped);
     router.note_limits(&plan, &response.fields);
@@ -290,7 +279,9 @@ async fn attempt(
             note_retry(call, class);
             record.upstream_failed(class);
             let provider = plan.credential().provider.clone();
-            if !call.only_counts() || trouble.scope == Scope::Credential {
+            // A rest would outlast the login that mends it.
+            let may_rest = !token_is_gone || trouble.class != TroubleClass::Unauthorized;
+            if may_rest && (!call.only_counts() || trouble.scope == Scope::Credential) {
                 router.failed(plan, trouble, sent_at).await;
             }
             let failure = if is_empty_stream {
@@ -301,6 +292,34 @@ async fn attempt(
             Ok(Outcome::Failed(failure, class))
         }
     }
+}
+
+/// The call as a credential is asked it; what its answer is read by, where that is in another dialect;
+/// and what its host would not have taken, where nobody else tells of it.
+fn question(
+    plan: &LocalPlan,
+    call: &Call<'_>,
+    proof: &Proof<'_>,
+) -> Result<(OutgoingRequest, Option<Translation>, Dropped), GatewayError> {
+    if plan.dialect == call.dialect {
+        let (outgoing, dropped) = local::call(plan, call, proof)?;
+        return Ok((outgoing, None, dropped));
+    }
+    let (outgoing, translation) = foreign::call(plan, call, proof)?;
+    Ok((outgoing, Some(translation), Dropped::default()))
+}
+
+/// The answer, as the API itself would have given it.
+async fn ask(
+    call: &Call<'_>,
+    credential: &Credential,
+    outgoing: OutgoingRequest,
+) -> Result<UpstreamResponse, UpstreamFailure> {
+    let response = sent::send(call.handles, Some(&call.record), outgoing).await?;
+    if hosted::is_hosted(credential.family) {
+        return hosted::answer(credential, call.streams(), response).await;
+    }
+    Ok(response)
 }
 
 /// An attempt that came to no answer.

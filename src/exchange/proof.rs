@@ -53,6 +53,15 @@ impl<'a> Proof<'a> {
         }
     }
 
+    /// Whether no token is left to be shown after this one. Then calls go on to others without asking the
+    /// provider, until somebody has brought another one, and it is in use at once.
+    pub(super) async fn is_gone(&self, credential: &Credential, tokens: &Tokens) -> bool {
+        match (&credential.auth, self) {
+            (Auth::Token(source), Self::Token(_)) => tokens.token(source).await.is_err(),
+            _ => false,
+        }
+    }
+
     pub(super) fn shown_to(&self, family: Family) -> UpstreamCredential<'_> {
         match self {
             Self::None => UpstreamCredential::None,

@@ -67,14 +67,11 @@ fn token(name: &str) -> String {
 
 /// One plan for each backend; failures put nothing to rest and are not tried again, unless `more` says so.
 fn settings(login: &Login, backends: &[&str], more: &str) -> String {
-    let file = login.file();
-    let plans: String = backends
-        .iter()
-        .map(|backend| {
-            let base_url = format!("{backend}/backend-api/codex");
-            format!("  - {{ codex-auth-file: '{}', base-url: '{base_url}' }}\n", file.display())
-        })
-        .collect();
+    let file = login.file().display().to_string();
+    let plan = |backend: &&str| {
+        format!("  - {{ codex-auth-file: '{file}', base-url: '{backend}/backend-api/codex' }}\n")
+    };
+    let plans: String = backends.iter().map(plan).collect();
     format!(
         "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
          {more}\nchatgpt:\n{plans}"

@@ -106,16 +106,16 @@ enum NoLogin {
 }
 
 impl NoLogin {
-    /// Whether only a login helps. What Codex mends by itself as soon as it is used is no such thing, nor is a
-    /// file that somebody is writing.
+    /// Whether somebody has to do something. An expired token, which Codex renews as soon as it is used, is no
+    /// such thing, nor is a file that somebody is writing.
     fn needs_a_person(&self) -> bool {
         match self {
-            Self::Missing | Self::OnlyAnApiKey | Self::NoTokens | Self::NoKey => true,
-            Self::Unreadable(_)
-            | Self::TooLarge
-            | Self::Malformed { .. }
-            | Self::Expired(_)
-            | Self::Refused => false,
+            Self::Missing | Self::OnlyAnApiKey | Self::NoTokens | Self::NoKey | Self::Refused => {
+                true
+            }
+            Self::Unreadable(_) | Self::TooLarge | Self::Malformed { .. } | Self::Expired(_) => {
+                false
+            }
         }
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped),
     let CodexBody { body, dropped: names } =
         put_right.map_err(|unfit| GatewayError::BadBody(unfit.to_string()))?;
     let mut dropped = Dropped::default();
-    names.into_iter().for_each(|name| dropped.note(name));
+    for name in names {
+        dropped.note(name);
+    }
     let target = format!("{}/responses", call.credential.base_path);
     Ok((HostedRequest { target, body }, dropped))
 }

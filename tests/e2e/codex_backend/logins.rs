@@ -1,5 +1,10 @@
 //! The login that Codex keeps: read again when it changes, and never told to anybody else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use ampgate::actors::clock::WallClock;
 use serde_json::json;
 
 use super::{Login, ONCE, answer, ask, gateway, settings, token};
@@ -32,17 +37,30 @@ async fn a_token_that_is_refused_is_read_again_once() {
     assert_eq!(shown, [bearer("old"), bearer("old"), bearer("new")]);
 }
 
+/// Fault of the first version: the plan rested for half an hour after the login had been mended.
 #[actix_web::test]
-async fn a_token_that_codex_has_not_renewed_is_refused_to_the_client_as_well() {
+async fn a_token_that_is_refused_is_not_shown_again_and_the_next_login_is_in_use_at_once() {
     let login = Login::named("old");
-    let backend = Provider::saying([expired()]).await;
-    let gateway = gateway(&login, &backend).await;
+    let backend = Provider::saying([expired(), answer()]).await;
+    let seconds = Arc::new(AtomicU64::new(1_795_000_000));
+    let clock = seconds.clone();
+    let clock = WallClock::telling(move || {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed))
+    });
+    let settings = settings(&login, &[backend.origin()], "request-retry: 0");
+    let gateway = TestGateway::start_at(&settings, clock).await;
+    let asked = json!({ "model": "gpt-5", "input": "hi" });
 
-    let response =
-        ask(&gateway, "/v1/responses", &json!({ "model": "gpt-5", "input": "hi" })).await;
-
+    let response = ask(&gateway, "/v1/responses", &asked).await;
     assert_eq!(response.status, 401, "{}", response.text());
+    let response = ask(&gateway, "/v1/responses", &asked).await;
+    assert_eq!(response.json()["error"]["code"], "login_needed", "{}", response.text());
     assert_eq!(backend.asked(), 1, "the same token is not shown twice");
+
+    login.becomes("new");
+    seconds.fetch_add(10, Ordering::Relaxed);
+    let response = ask(&gateway, "/v1/responses", &asked).await;
+    assert_eq!(response.status, 200, "{}", response.text());
 }
 
 #[actix_web::test]

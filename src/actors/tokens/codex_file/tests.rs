@@ -128,7 +128,7 @@ fn a_token_that_was_refused_comes_again_only_as_another_one() {
     let refused = Arc::new(fetched(&source, None).unwrap());
 
     let again = fetched(&source, Some(refused.clone()));
-    assert!(matches!(again, Err(FetchError::Later { cause, .. }) if cause.contains("refuses")));
+    assert!(matches!(again, Err(FetchError::Final { reason }) if reason.contains("refuses")));
 
     fs::write(file.path(), login("2")).unwrap();
     let renewed = fetched(&source, Some(refused.clone())).unwrap();

@@ -140,6 +140,7 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
     let has_token = matches!(credential.auth, Auth::Token(_));
     let is_google = matches!(credential.family, Family::Gemini | Family::Vertex) && !has_token;
     let is_bedrock = credential.family == Family::Bedrock;
+    let is_plan = credential.family == Family::Codex;
     match status {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 if has_token => Finding::ok(format!("{id}: the token is accepted")),
@@ -159,6 +160,15 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
         ),
+        401 if is_plan => Finding::problem(
+            format!("{id}: the login is refused (401)"),
+            "run `codex` once, or `codex login`; `ampgate login` for an account of `oauth`",
+        ),
+        // It tells its models to whoever names a version of Codex, and we have none.
+        400 | 404 | 422 if is_plan => Finding::note(format!(
+            "{id}: it answers, and tells its models to Codex only ({status}); a call will show whether the \
+             login is good"
+        )),
         401 if has_token => Finding::problem(
             format!("{id}: the token is refused (401)"),
             "is the account of this provider, and for this address?",
@@ -247,6 +257,7 @@ mod tests {
                 format!("bedrock: [ {{ {key} }} ]")
             }
             "none" => "openai-compatibility: [ { name: a, base-url: 'http://a.test' } ]".to_owned(),
+            "chatgpt" => "chatgpt: [ { codex-auth-file: /a.json } ]".to_owned(),
             _ => format!("{family}: [ {{ api-key: sk-hush }} ]"),
         };
         let settings = load_text(&yaml, &Sources::default()).unwrap().settings;
@@ -273,6 +284,8 @@ mod tests {
             ("bedrock",        400, Ok,      "refused for its body, after its key"),
             ("bedrock",        403, Problem, "AWS's 401"),
             ("bedrock",        404, Problem, "no such model"),
+            ("chatgpt",        400, Note,    "only Codex has a version to name"),
+            ("chatgpt",        401, Problem, "the login"),
             ("none",           200, Ok,      "no key needed"),
             ("none",           401, Problem, "a key needed after all"),
         ];

@@ -111,7 +111,7 @@ impl Held {
                 self.items.insert(event.output_index.unwrap_or(behind), item.get().to_owned());
             }
             ("response.completed" | "response.incomplete" | "response.done", _, Some(response)) => {
-                self.ending = Some(Ending::Response(response.get().to_owned()))
+                self.ending = Some(Ending::Response(response.get().to_owned()));
             }
             ("response.failed" | "error", ..) => {
                 self.ending = Some(Ending::Failed(Bytes::copy_from_slice(data.as_bytes())));
@@ -147,19 +147,17 @@ pub(super) fn error_answer(event: &[u8]) -> (StatusCode, Bytes) {
     let event: Value = serde_json::from_slice(event).unwrap_or_default();
     let status = status_of_failure(&event);
     let wrapped = [event.pointer("/response/error"), event.get("error")];
-    let error = match wrapped.into_iter().flatten().find(|error| error.is_object()) {
-        Some(error) => error.clone(),
-        None => {
-            let flat = |key: &str| event.get(key).cloned().unwrap_or_default();
-            let message = event.get("message").and_then(Value::as_str);
-            json!({
-                "message": message.unwrap_or("The response failed, and its provider did not say why."),
-                "type": Value::Null,
-                "param": flat("param"),
-                "code": flat("code"),
-            })
-        }
-    };
+    let wrapped = wrapped.into_iter().flatten().find(|error| error.is_object());
+    let flat = |key: &str| event.get(key).cloned().unwrap_or_default();
+    let error = wrapped.cloned().unwrap_or_else(|| {
+        let message = event.get("message").and_then(Value::as_str);
+        json!({
+            "message": message.unwrap_or("The response failed, and its provider did not say why."),
+            "type": Value::Null,
+            "param": flat("param"),
+            "code": flat("code"),
+        })
+    });
     (status, json!({ "error": error }).to_string().into())
 }
 

@@ -12,7 +12,8 @@ fn gathered(stream: &str) -> Gathered {
 }
 
 fn events(events: &[Value]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    let event = |event: &Value| format!("data: {event}\n\n");
+    events.iter().map(event).collect()
 }
 
 /// The response that ends a stream, as it stands there.
