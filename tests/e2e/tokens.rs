@@ -130,10 +130,10 @@ impl Stage {
     async fn new() -> Self {
         let (time, server, taken) = (Time::new(), RotatingServer::start().await, Taken::default());
         taken.only(["hush-access-a-0"]);
-        let takes = taken.clone();
+        let shared = taken.clone();
         let provider = StubUpstream::answering(move |conversation| {
-            let takes = takes.clone();
-            async move { takes.answer(conversation).await }
+            let shared = shared.clone();
+            async move { shared.answer(conversation).await }
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
