@@ -130,10 +130,10 @@ impl Stage {
     async fn new() -> Self {
         let (time, server, taken) = (Time::new(), RotatingServer::start().await, Taken::default());
         taken.only(["hush-access-a-0"]);
-        let takes = taken.clone();
+        let shared = taken.clone();
         let provider = StubUpstream::answering(move |conversation| {
-            let takes = takes.clone();
-            async move { takes.answer(conversation).await }
+            let shared = shared.clone();
+            async move { shared.answer(conversation).await }
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
@@ -367,4 +367,32 @@ async fn a_folder_that_takes_no_file_spends_no_token() {
 
     assert_eq!(stage.server.questions(), 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[actix_web::test]
+async fn new_tokens_that_cannot_be_written_are_used_and_written_as_soon_as_they_can() {
+    let stage = Stage::new().await;
+    stage.taken.only(["hush-access-a-1"]);
+    stage.server.will([Reply::WhenTold]);
+    let file = file_of(stage.folder.path(), "a");
+    stage.time.pass(HOUR);
+    let in_the_way = async {
+        stage.server.asked(1).await;
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        stage.server.tell();
+    };
+
+    let (answer, ()) = futures::join!(stage.ask(), in_the_way);
+
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(store::try_lock(&file).unwrap().is_none(), "nobody else may use what is spent");
+    std::fs::remove_dir(&file).unwrap();
+    eventually("it is written", async || {
+        assert_eq!(stage.ask().await.status, 200);
+        store::read(&file).is_ok()
+    })
+    .await;
+    assert_eq!(stage.stored().refresh_token.unwrap().expose(), "hush-refresh-a-1");
+    assert_eq!(stage.server.questions(), 1);
 }

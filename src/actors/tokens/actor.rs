@@ -284,6 +284,7 @@ impl TokenActor {
     fn is_due(&self, now: SystemTime) -> bool {
         match &self.trouble {
             Some(trouble) => trouble.until <= now,
+            None if self.fetch.is_unfinished() => true,
             None => self.current.is_none() || self.due_at.is_some_and(|due_at| due_at <= now),
         }
     }

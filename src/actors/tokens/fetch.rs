@@ -31,6 +31,11 @@ pub trait Fetch: 'static {
         false
     }
 
+    /// Whether it should be asked soon although its token is good: something is still to be written.
+    fn is_unfinished(&self) -> bool {
+        false
+    }
+
     /// How soon it may be asked again after a final error, to see whether somebody has helped.
     fn look_again(&self) -> Duration {
         LOOK_AGAIN

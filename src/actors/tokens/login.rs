@@ -52,6 +52,8 @@ struct Inner {
     spent: RefCell<Option<(ApiKey, String)>>,
     /// Tokens that could not be written. The lock is kept with them: what is in the file is spent.
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
+    /// Whether it has been told that they could not.
+    told_unwritten: Cell<bool>,
     /// Whether the last answer got lost.
     lost_one: Cell<bool>,
     /// Whether anybody has had a token of this process.
@@ -67,6 +69,7 @@ impl Login {
             policy: RefCell::new(policy),
             spent: RefCell::default(),
             unwritten: RefCell::default(),
+            told_unwritten: Cell::default(),
             lost_one: Cell::default(),
             has_shown: Cell::default(),
             facts: RefCell::default(),
@@ -93,6 +96,10 @@ impl Fetch for Login {
 
     fn account(&self) -> AccountFacts {
         self.0.facts.borrow().clone()
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.0.unwritten.borrow().is_some()
     }
 
     fn look_again(&self) -> Duration {
@@ -269,14 +276,21 @@ impl Inner {
     }
 
     /// Writes new tokens down, and only then lets them be used. Where that fails they are used all the
-    /// same, for there are no others; they are written at the next occasion.
+    /// same, for there are no others, and the actor comes back each second until they are written.
     async fn keep(&self, lock: AccountLock, account: StoredAccount) -> Token {
         let token = token_of(&account);
         let copy = account.clone();
         match locked(lock, move |lock| lock.write(&copy)).await {
-            Ok((_, Ok(()))) => {}
+            Ok((_, Ok(()))) => {
+                if self.told_unwritten.take() {
+                    tracing::info!("new tokens are written now");
+                }
+            }
             Ok((lock, Err(error))) => {
-                tracing::error!(%error, "new tokens are in memory only; a restart would lose the login");
+                if !self.told_unwritten.replace(true) {
+                    let what = "new tokens are in memory only; a restart would lose the login";
+                    tracing::error!(%error, "{what}");
+                }
                 self.unwritten.replace(Some((lock, account)));
             }
             Err(_gone) => tracing::error!("new tokens may not be written"),
