@@ -17,11 +17,10 @@ pub fn credential(family: Family, id: &str) -> Credential {
         Family::Claude => "claude",
         Family::OpenAi => "openai",
         Family::Gemini => "gemini",
-        Family::Vertex => "vertex",
+        Family::Vertex | Family::VertexClaude => "vertex",
         Family::OpenAiCompatible => "compatible",
         Family::Azure => "azure",
         Family::Bedrock => "bedrock",
-        Family::VertexClaude => "vertex",
         Family::Codex => "codex",
     };
     Credential {
