@@ -53,7 +53,9 @@ impl Settings {
                 .collect();
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
-        page.list("bedrock", &bedrock::of(&self.credentials), bedrock::print);
+        page.list("bedrock", &bedrock::of(&self.credentials), |page, credential| {
+            bedrock::print(page, credential);
+        });
         page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
         page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {
