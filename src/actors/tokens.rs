@@ -39,7 +39,7 @@ use self::health::{Published, has_expired};
 use self::login::Login;
 use super::clock::WallClock;
 use super::state::SharedState;
-use super::upstream::UpstreamPolicy;
+use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::{AwsKeys, TokenSource};
 use crate::metrics::Metrics;
 use crate::types::ApiKey;
@@ -101,6 +101,13 @@ pub struct TokenPolicy {
     pub state: SharedState,
     /// Where refreshes are counted.
     pub metrics: Metrics,
+}
+
+impl TokenPolicy {
+    /// Connections for whoever asks for tokens, apart from the workers'.
+    fn connections(&self) -> Upstream {
+        Upstream::start(UpstreamActor::new(self.upstream.clone()))
+    }
 }
 
 impl fmt::Debug for TokenPolicy {
@@ -249,9 +256,8 @@ impl Account {
 fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
     match source {
         TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
-        TokenSource::Codex(_) => Box::new(Unsupported),
-        TokenSource::Google(_) => Box::new(Unsupported),
         TokenSource::Aws(source) => Box::new(Aws::new(source.clone(), policy.upstream.clone())),
+        TokenSource::Codex(_) | TokenSource::Google(_) => Box::new(Unsupported),
     }
 }
 

@@ -63,13 +63,11 @@ pub(super) fn run(sources: &Sources, args: &LoginArgs) -> Result<(), Failure> {
 
 async fn log_in(server: &AuthorizationServer<'_>, args: &LoginArgs) -> Result<Kept, Failure> {
     let authorize_url = server.entry.client.authorize_url.as_deref();
-    match authorize_url.filter(|_| !args.device) {
-        Some(authorize_url) => by_browser(server, authorize_url, args).await,
-        None => {
-            let granted = device::log_in(server).await?;
-            store(server, granted, args).await
-        }
+    if let Some(authorize_url) = authorize_url.filter(|_| !args.device) {
+        return by_browser(server, authorize_url, args).await;
     }
+    let granted = device::log_in(server).await?;
+    store(server, granted, args).await
 }
 
 async fn by_browser(

@@ -51,13 +51,13 @@ impl std::fmt::Debug for Others {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableAccount {
     /// Where, and not what: the text has secrets in it.
-    #[error("is no account: wrong at line {line}, column {column}; log in again")]
+    #[error("is no account: wrong at line {line}, column {column}")]
     Json { line: usize, column: usize },
     #[error("is written by a newer version of the gateway (format {0})")]
     Newer(u64),
-    #[error("has an empty token; log in again")]
+    #[error("has an empty token")]
     EmptyToken,
-    #[error("has a time that is none in `{0}`; log in again")]
+    #[error("has a time that is none in `{0}`")]
     Time(&'static str),
 }
 
@@ -84,6 +84,11 @@ struct Written {
     login_needed: Option<String>,
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
 }
 
 impl StoredAccount {
@@ -144,10 +149,6 @@ impl StoredAccount {
             line: error.line(),
             column: error.column(),
         };
-        #[derive(Deserialize)]
-        struct Version {
-            version: u64,
-        }
         // First and alone: a newer form may lack what we ask for.
         let Version { version } = serde_json::from_str(text).map_err(unreadable)?;
         if version > VERSION {

@@ -39,7 +39,7 @@ pub enum AnswerError {
     NoCode,
 }
 
-/// The error codes of RFC 6749, section 4.1.2.1, and of OpenID Connect Core 1.0, section 3.1.2.6.
+/// The error codes of RFC 6749, section 4.1.2.1, and of `OpenID` Connect Core 1.0, section 3.1.2.6.
 #[rustfmt::skip] // columns are easier to proofread
 const REFUSALS: [(&str, &str); 10] = [
     ("access_denied",             "the login was refused, by you or by the rules of the server"),

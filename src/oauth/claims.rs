@@ -11,7 +11,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     pub email: Option<String>,
-    /// What ChatGPT calls the account; requests to its backend have to say so.
+    /// What its provider calls the account; some backends have to be told in each request.
     pub account_id: Option<String>,
     pub plan: Option<String>,
     pub expires_at: Option<SystemTime>,
@@ -29,9 +29,9 @@ struct Payload {
 
 /// Reads the claims of a token; `None` when it is no JWT, as most access tokens are not.
 ///
-/// SECURITY: the signature is not checked. OpenID Connect allows that for a token that comes straight
-/// from the token endpoint over TLS (Core 1.0, section 3.1.3.7, number 6), and nothing is let in by these
-/// claims: they say what to show and when to refresh.
+/// SECURITY: the signature is not checked. The specification (`OpenID` Connect Core 1.0, section 3.1.3.7,
+/// number 6) allows that for a token that comes straight from the token endpoint over TLS, and nothing is
+/// let in by these claims: they say what to show and when to refresh.
 #[must_use]
 pub fn read_claims(token: &str) -> Option<Claims> {
     let mut parts = token.split('.');

@@ -6,6 +6,7 @@
 mod accounts;
 mod browser;
 mod device;
+mod pool;
 mod program;
 mod server;
 

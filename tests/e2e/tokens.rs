@@ -130,17 +130,19 @@ impl Stage {
     async fn new() -> Self {
         let (time, server, taken) = (Time::new(), RotatingServer::start().await, Taken::default());
         taken.only(["hush-access-a-0"]);
-        let takes = taken.clone();
+        let shared = taken.clone();
         let provider = StubUpstream::answering(move |conversation| {
-            let takes = takes.clone();
-            async move { takes.answer(conversation).await }
+            let shared = shared.clone();
+            async move { shared.answer(conversation).await }
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
         let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
         write(folder.path(), "a", &account("a", time.now()));
         let gateway = TestGateway::start_at(&yaml, time.clock()).await;
-        Self { time, server, provider, taken, folder, gateway }
+        let stage = Self { time, server, provider, taken, folder, gateway };
+        assert_eq!(stage.ask().await.status, 200);
+        stage
     }
 
     async fn ask(&self) -> Response {
@@ -178,7 +180,6 @@ async fn a_token_is_refreshed_before_it_expires_and_no_request_waits() {
     let stage = Stage::new().await;
     stage.taken.only(["hush-access-a-0", "hush-access-a-1"]);
     stage.server.will([Reply::WhenTold]);
-    assert_eq!(stage.ask().await.status, 200);
     assert_eq!(stage.server.questions(), 0, "there is time");
 
     stage.time.pass(HOUR - 299);
@@ -229,7 +230,9 @@ async fn a_new_token_that_is_refused_as_well_is_not_replaced_again() {
 #[actix_web::test]
 async fn a_login_that_is_over_is_told_and_not_asked_with_again_until_there_is_another() {
     let stage = Stage::new().await;
-    stage.server.will([Reply::Says(400, r#"{"error":"invalid_grant","error_description":"hush"}"#)]);
+    stage
+        .server
+        .will([Reply::Says(400, r#"{"error":"invalid_grant","error_description":"hush"}"#)]);
     stage.time.pass(HOUR);
 
     let answer = stage.ask().await;
@@ -281,6 +284,21 @@ async fn a_valid_token_is_used_while_the_server_is_away_and_asked_again_when_it_
     .await;
 
     assert_eq!(stage.server.questions(), 2);
+}
+
+#[actix_web::test]
+async fn a_gateway_that_starts_while_the_server_is_away_uses_a_token_that_is_valid() {
+    let stage = Stage::new().await;
+    stage.server.will([Reply::Away(600); 3]); // the first gateway asks as well
+    stage.time.pass(HOUR - 100);
+
+    let yaml =
+        configuration(stage.folder.path(), &["a".to_owned()], &stage.server, &stage.provider);
+    let gateway = TestGateway::start_at(&yaml, stage.time.clock()).await;
+
+    assert_eq!(gateway.post_json("/v1/messages", QUESTION).await.status, 200);
+    stage.time.pass(60);
+    assert_eq!(gateway.post_json("/v1/messages", QUESTION).await.status, 200);
 }
 
 #[actix_web::test]

@@ -152,10 +152,12 @@ impl TokenActor {
         self.publish();
         let refused = self.refused.clone();
         let fetched = self.fetch.fetch(refused.clone()).into_actor(self);
-        ctx.spawn(fetched.map(move |fetched, actor, ctx| actor.learn(fetched, refused, ctx)));
+        ctx.spawn(
+            fetched.map(move |fetched, actor, ctx| actor.learn(fetched, refused.as_ref(), ctx)),
+        );
     }
 
-    fn learn(&mut self, fetched: Fetched, refused: Option<Arc<Token>>, ctx: &mut Context<Self>) {
+    fn learn(&mut self, fetched: Fetched, refused: Option<&Arc<Token>>, ctx: &mut Context<Self>) {
         self.is_asking = false;
         let new = match fetched {
             Ok(token) => Some(self.take(token)),
@@ -173,15 +175,15 @@ impl TokenActor {
             let _ = settling.send(());
         }
         for waiting in std::mem::take(&mut self.waiting) {
-            let is = |token: &Arc<Token>, refused: &Option<Arc<Token>>| {
-                refused.as_ref().is_some_and(|refused| refused.secret == token.secret)
+            let is = |token: &Token, refused: Option<&Arc<Token>>| {
+                refused.is_some_and(|refused| refused.secret == token.secret)
             };
             match &new {
                 // What has just come is given even where it has no time left: there is no better.
-                Some(token) if !is(token, &waiting.refused) => {
+                Some(token) if !is(token, waiting.refused.as_ref()) => {
                     let _ = waiting.tell.send(Ok(token.clone()));
                 }
-                Some(token) if is(token, &refused) => {
+                Some(token) if is(token, refused) => {
                     let cause = "its source has no other token than the refused one".to_owned();
                     let _ = waiting.tell.send(Err(TokenError::Unavailable { cause }));
                 }
@@ -267,12 +269,12 @@ impl TokenActor {
             None if self.is_asking => AccountState::Refreshing,
             None => AccountState::Fresh,
         };
-        let before = self.published.health.load();
         let token = self.current.as_ref();
+        let account = token.map_or_else(|| self.fetch.account(), |token| token.account.clone());
         self.published.health.store(Arc::new(Known {
-            label: token.map_or_else(|| before.label.clone(), |it| it.account.label.clone()),
-            plan: token.map_or_else(|| before.plan.clone(), |it| it.account.plan.clone()),
-            expires_at: token.and_then(|it| it.expires_at),
+            label: account.label,
+            plan: account.plan,
+            expires_at: token.and_then(|token| token.expires_at),
             due_at: self.due_at,
             state,
         }));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 
-use super::{Token, TokenPolicy};
+use super::{AccountFacts, Token, TokenPolicy};
 
 /// How often a source is looked at again that needs a person's help, unless it says otherwise.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -19,6 +19,11 @@ pub trait Fetch: 'static {
     /// Takes what a reload has changed. `false`: it cannot, and another one is made in its place.
     fn reconfigure(&self, _policy: &TokenPolicy) -> bool {
         false
+    }
+
+    /// What is known of the account while it has no token: whose login it is that has to be renewed.
+    fn account(&self) -> AccountFacts {
+        AccountFacts::default()
     }
 
     /// How soon it may be asked again after a final error, to see whether somebody has helped.

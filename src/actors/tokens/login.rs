@@ -26,10 +26,10 @@ use super::store::{self, AccountLock, StoreError};
 use super::timing::due_at;
 use super::{AccountFacts, Token, TokenPolicy, TokenSecret};
 use crate::actors::state::Turn;
-use crate::actors::upstream::{Upstream, UpstreamActor};
 use crate::config::LoginAccount;
 use crate::oauth::{
-    Grant, Granted, StoredAccount, TokenEndpointError, read_token_answer, token_request,
+    Grant, Granted, StoredAccount, TokenEndpointError, UnreadableAccount, read_token_answer,
+    token_request,
 };
 use crate::types::ApiKey;
 
@@ -54,6 +54,10 @@ struct Inner {
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
     /// Whether the last answer got lost.
     lost_one: Cell<bool>,
+    /// Whether anybody has had a token of this process.
+    has_shown: Cell<bool>,
+    /// As the file had it last.
+    facts: RefCell<AccountFacts>,
 }
 
 impl Login {
@@ -64,6 +68,8 @@ impl Login {
             spent: RefCell::default(),
             unwritten: RefCell::default(),
             lost_one: Cell::default(),
+            has_shown: Cell::default(),
+            facts: RefCell::default(),
         }))
     }
 }
@@ -83,6 +89,10 @@ impl Fetch for Login {
         // Whoever reloads may have mended at the server what it took amiss.
         self.0.spent.take();
         true
+    }
+
+    fn account(&self) -> AccountFacts {
+        self.0.facts.borrow().clone()
     }
 
     fn look_again(&self) -> Duration {
@@ -128,8 +138,14 @@ impl Inner {
             return self.fetch_unwritten(refused).await;
         }
         let file = self.account.file.clone();
-        let account = blocking(&file, move |file| store::read(file)).await;
+        let account = blocking(&file, store::read).await;
         let account = account.map_err(|error| self.unusable(&error))?;
+        self.facts.replace(facts_of(&account));
+        let is_first = !self.has_shown.replace(true);
+        if is_first && refused.is_none() && self.is_valid(&account) {
+            // Due or not: a server that is away at our start must not keep a valid token from its use.
+            return Ok(token_of(&account));
+        }
         if let Some(fetched) = self.settled(&account, refused) {
             return fetched;
         }
@@ -160,6 +176,12 @@ impl Inner {
             Some(fetched) => fetched,
             None => self.refresh(lock, account, refused).await,
         }
+    }
+
+    fn is_valid(&self, account: &StoredAccount) -> bool {
+        let now = self.policy.borrow().clock.now();
+        let is_over = account.expires_at.is_some_and(|expires_at| expires_at <= now);
+        !is_over && account.login_needed.is_none()
     }
 
     /// What is known without a question; `None`: the server has to be asked.
@@ -223,7 +245,7 @@ impl Inner {
         let question = token_request(client, &Grant::RefreshToken(refresh_token));
         let policy = self.policy.borrow().clone();
         // Refreshes are rare: their connections are not kept, and follow every reload.
-        let upstream = Upstream::start(UpstreamActor::new(policy.upstream));
+        let upstream = policy.connections();
         let question = Question {
             endpoint: &client.token,
             name: client.name.clone(),
@@ -291,6 +313,10 @@ impl Inner {
 
     fn unusable(&self, error: &StoreError) -> FetchError {
         match error {
+            // No login of this version's should take the place of what it cannot read.
+            StoreError::Unreadable { cause: UnreadableAccount::Newer(_), .. } => {
+                FetchError::Final { reason: error.to_string() }
+            }
             StoreError::Unreadable { .. } => self.login_needed(&error.to_string()),
             _ if error.is_missing() => self.login_needed("nobody is logged in with this account"),
             _ => later(error.to_string()),
@@ -317,11 +343,15 @@ fn token_of(account: &StoredAccount) -> Token {
     Token {
         secret: TokenSecret::Bearer(account.access_token.clone()),
         expires_at: account.expires_at,
-        account: AccountFacts {
-            id: account.account_id.clone(),
-            label: account.label.clone(),
-            plan: account.plan.clone(),
-        },
+        account: facts_of(account),
+    }
+}
+
+fn facts_of(account: &StoredAccount) -> AccountFacts {
+    AccountFacts {
+        id: account.account_id.clone(),
+        label: account.label.clone(),
+        plan: account.plan.clone(),
     }
 }
 

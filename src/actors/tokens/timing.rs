@@ -32,7 +32,7 @@ pub fn backoff(failures: u32, told: Option<Duration>, jitter: f64) -> Duration {
     }
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     let wait = FIRST_BACKOFF.saturating_mul(doubled).min(MAX_BACKOFF);
-    wait - (wait / 4).mul_f64(jitter.clamp(0.0, 1.0))
+    wait.saturating_sub((wait / 4).mul_f64(jitter.clamp(0.0, 1.0)))
 }
 
 /// A number from 0 up to 1, by chance; without a source of it, one in the middle.

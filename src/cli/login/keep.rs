@@ -98,8 +98,8 @@ mod tests {
             scope: None,
         };
         let account = StoredAccount::of_login(granted, SystemTime::UNIX_EPOCH);
-        let (account_id, label) = (account_id.map(str::to_owned), email.map(str::to_owned));
-        StoredAccount { account_id, label, ..account }
+        let (label, account_id) = (email.map(str::to_owned), account_id.map(str::to_owned));
+        StoredAccount { label, account_id, ..account }
     }
 
     #[test]

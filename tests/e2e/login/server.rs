@@ -92,7 +92,7 @@ impl State {
                 (401, json!({ "error": "invalid_client" }))
             }
             "/token" => self.token(&form),
-            "/device" => (200, self.device(&conversation.request)),
+            "/device" => (200, device(&conversation.request)),
             "/revoke" => (200, Value::Null),
             _ => (404, Value::Null),
         };
@@ -162,16 +162,16 @@ impl State {
             "expires_in": 3600,
         })
     }
+}
 
-    fn device(&self, request: &SeenRequest) -> Value {
-        let host = request.field("host").unwrap();
-        json!({
-            "device_code": DEVICE_CODE,
-            "user_code": USER_CODE,
-            "verification_uri": format!("http://{host}/enter"),
-            "verification_uri_complete": format!("http://{host}/enter?user_code={USER_CODE}"),
-            "expires_in": 600,
-            "interval": 0,
-        })
-    }
+fn device(request: &SeenRequest) -> Value {
+    let host = request.field("host").unwrap();
+    json!({
+        "device_code": DEVICE_CODE,
+        "user_code": USER_CODE,
+        "verification_uri": format!("http://{host}/enter"),
+        "verification_uri_complete": format!("http://{host}/enter?user_code={USER_CODE}"),
+        "expires_in": 600,
+        "interval": 0,
+    })
 }

@@ -120,7 +120,7 @@ fn writes_for_ever_where_asked_to() {
     for number in 0_u64.. {
         lock.write(&account(&format!("token-{number}"))).unwrap();
         if number == 0 {
-            eprintln!("writes"); // to the test that waits for it
+            std::io::stderr().write_all(b"writes").unwrap(); // to the test that waits for it
         }
     }
 }
