@@ -59,7 +59,9 @@ impl Settings {
             page.list(name, &of_family, |page, credential| print_credential(page, credential));
         }
         hosted::print(&mut page, &self.credentials);
-        page.list("bedrock", &bedrock::of(&self.credentials), bedrock::print);
+        page.list("bedrock", &bedrock::of(&self.credentials), |page, credential| {
+            bedrock::print(page, credential);
+        });
         page.text("auth-dir", &optional(self.auth_dir.as_ref().map(|folder| folder.display())));
         page.list("oauth", &self.oauth, print_oauth);
         page.section("routing", |page| {

@@ -79,12 +79,10 @@ impl Signable<'_> {
             .build()
             .map_err(|_missing| GatewayError::Internal)?
             .into();
-        let signed_fields = fields.iter().filter(|(name, _)| is_signed(name));
-        let signed_fields = signed_fields
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect::<Vec<_>>();
-        let signed_fields = signed_fields.iter().map(|(name, value)| (&**name, &**value));
+        let signed_fields = fields
+            .iter()
+            .filter(|(name, _)| is_signed(name))
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let body = SignableBody::Precomputed(self.body_hash);
         let request = SignableRequest::new(self.method, self.address, signed_fields, body);
         let request = request.map_err(|_invalid| GatewayError::Internal)?;

@@ -98,16 +98,13 @@ impl Chain {
             .with_region(Some(region.clone()))
             .with_http_client(http);
         let found = async {
-            match &self.profile {
-                // Not what comes before it in AWS's order: who names a profile means that.
-                Some(name) => {
-                    let profile = ProfileFileCredentialsProvider::builder().profile_name(name);
-                    profile.configure(&config).build().provide_credentials().await
-                }
-                None => {
-                    let chain = DefaultCredentialsChain::builder().configure(config.clone());
-                    chain.region(region).build().await.provide_credentials().await
-                }
+            // Not what comes before it in AWS's order: who names a profile means that.
+            if let Some(name) = &self.profile {
+                let profile = ProfileFileCredentialsProvider::builder().profile_name(name);
+                profile.configure(&config).build().provide_credentials().await
+            } else {
+                let chain = DefaultCredentialsChain::builder().configure(config.clone());
+                chain.region(region).build().await.provide_credentials().await
             }
         };
         // In one task, so that with whoever waits for it everything ends that was asked.

@@ -168,12 +168,12 @@ impl Stream for UpstreamBody {
             let piece = std::task::ready!(this.poll_piece(cx));
             let Some(decoder) = &mut this.decoder else { return Poll::Ready(piece) };
             let mut out = BytesMut::new();
-            let decoded = match &piece {
+            let outcome = match &piece {
                 Some(Ok(piece)) => decoder.push(piece, &mut out),
                 Some(Err(_)) => Ok(()),
                 None => decoder.finish(&mut out),
             };
-            if let Err(cause) = decoded {
+            if let Err(cause) = outcome {
                 this.undecodable = Some(cause);
                 this.end();
             }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use aws_smithy_types::event_stream::Message;
+use aws_smithy_types::str_bytes::StrBytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
@@ -94,7 +95,7 @@ impl EventFrames {
         let header = |name: &str| {
             let mut headers = message.headers().iter();
             let found = headers.find(|header| header.name().as_str() == name)?;
-            found.value().as_string().ok().map(|value| value.as_str())
+            found.value().as_string().ok().map(StrBytes::as_str)
         };
         match (header(":message-type"), header(":event-type")) {
             (Some("event"), Some("chunk")) => write_event(message.payload(), out),

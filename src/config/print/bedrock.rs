@@ -8,7 +8,7 @@ pub fn of(credentials: &[Credential]) -> Vec<&Credential> {
     credentials.iter().filter(|credential| credential.family == Family::Bedrock).collect()
 }
 
-pub fn print(page: &mut Page, credential: &&Credential) {
+pub fn print(page: &mut Page, credential: &Credential) {
     match &credential.auth {
         Auth::Token(TokenSource::Aws(AwsSource::Keys(keys))) => {
             page.text("region", &keys.region);

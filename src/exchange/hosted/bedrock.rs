@@ -33,12 +33,11 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayErr
     let HostedCall { credential, model, streams, body, client_fields, .. } = call;
     // What the team writes for the credential is sent as it is: it may know more than we do.
     let own = credential.headers.iter().find(|(name, _)| *name == ANTHROPIC_BETA);
-    let flags: Vec<&str> = match own {
-        Some((_, value)) => flags(value.to_str().unwrap_or_default()).collect(),
-        None => {
-            let lists = client_fields.get_all(ANTHROPIC_BETA);
-            lists.filter_map(|list| list.to_str().ok()).flat_map(known_flags).collect()
-        }
+    let flags: Vec<&str> = if let Some((_, value)) = own {
+        flags(value.to_str().unwrap_or_default()).collect()
+    } else {
+        let lists = client_fields.get_all(ANTHROPIC_BETA);
+        lists.filter_map(|list| list.to_str().ok()).flat_map(known_flags).collect()
     };
     let body = request_body(body, &flags).map_err(GatewayError::BadBody)?;
     Ok(HostedRequest { target: path(&credential.base_path, model, *streams), body })

@@ -43,13 +43,14 @@ pub async fn gateway(entries: &[String]) -> TestGateway {
 }
 
 pub fn configuration(entries: &[String]) -> String {
-    let entries: String = entries
+    let entries: Vec<String> = entries
         .iter()
-        .map(|entry| format!("  - {{ {entry}, models: [{{ name: '{MODEL}', alias: opus }}] }}\n"))
+        .map(|entry| format!("  - {{ {entry}, models: [{{ name: '{MODEL}', alias: opus }}] }}"))
         .collect();
+    let entries = entries.join("\n");
     format!(
         "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
-         request-retry: 0\nbedrock:\n{entries}"
+         request-retry: 0\nbedrock:\n{entries}\n"
     )
 }
 
