@@ -129,7 +129,8 @@ async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_i
         clients(rules)
             + &format!("openai-api-key: [{{ api-key: p, base-url: '{}/v1' }}]\n", openai.origin)
     };
-    let mut gateway = GatewayProcess::start(&settings("routes: [local, mapped, own-login, amp, relay]"));
+    let mut gateway =
+        GatewayProcess::start(&settings("routes: [local, mapped, own-login, amp, relay]"));
     let fields = |key| [("connection", "upgrade"), ("upgrade", "websocket"), ("x-api-key", key)];
     let (mut alices, mut bobs) = (gateway.connect().await, gateway.connect().await);
     for (tunnel, key) in [(&mut alices, "client-key-1"), (&mut bobs, "client-key-2")] {
