@@ -43,8 +43,8 @@ pub use cooldown::ListedRest;
 pub use health::{CredentialHealth, SeenLimit};
 pub use offers::{Account, DiscoveredLists, ListSource, NoList, Offer, Offers};
 pub use plan::{
-    Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach, RestingProvider,
-    SocketService,
+    AskedAgain, Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach,
+    RestingProvider, SocketService,
 };
 pub use table::{Fallbacks, Rules};
 
@@ -222,8 +222,7 @@ impl ProviderRouter {
         let Candidate { member, upstream_model, dialect } = candidates.all[index].clone();
         Ok(Choice::Local(LocalPlan {
             dialect: snapshot.spoken_dialect(&(member.id, upstream_model.clone()), dialect),
-            instead_of_responses: false,
-            has_new_token: false,
+            again: AskedAgain::default(),
             renames: upstream_model != *request.model,
             strip_long_context: snapshot.strips_long_context(&member),
             member,
@@ -275,8 +274,7 @@ impl ProviderRouter {
         let member = candidates[index].member.clone();
         Some(LocalPlan {
             dialect,
-            instead_of_responses: false,
-            has_new_token: false,
+            again: AskedAgain::default(),
             strip_long_context: snapshot.strips_long_context(&member),
             member,
             upstream_model: model,

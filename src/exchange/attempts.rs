@@ -189,7 +189,7 @@ async fn attempt(
     mut plan: LocalPlan,
     attempts: &mut Attempts,
 ) -> Result<Outcome, UpstreamFailure> {
-    let Call { handles, request, record, .. } = call;
+    let Call { handles, record, .. } = call;
     let router = &handles.router;
     let credential = plan.credential();
     record.takes(route_of(&plan));
@@ -223,9 +223,9 @@ async fn attempt(
         }
     };
     let mut token_is_gone = false;
-    if response.status == StatusCode::UNAUTHORIZED && !plan.has_new_token {
+    if response.status == StatusCode::UNAUTHORIZED && !plan.again.with_new_token {
         if proof.is_renewed(credential, &handles.tokens).await {
-            plan.has_new_token = true;
+            plan.again.with_new_token = true;
             return Ok(Outcome::AskAgain(Box::new(plan)));
         }
         token_is_gone = proof.is_gone(credential, &handles.tokens).await;
@@ -233,25 +233,10 @@ async fn attempt(
     foreign::tell_what_was_dropped(&mut response.fields, &dropped);
     router.note_limits(&plan, &response.fields);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
-    let Judged { answer, verdict, is_settled, refuses_long_context, is_empty_stream } = judged;
-    if refuses_long_context && !plan.strip_long_context && plan.credential().learns_long_context() {
-        // Only what was asked for can have been turned down.
-        if asks_for_long_context(request.headers()) {
-            router.turned_long_context_down(&plan).await;
-            plan.strip_long_context = true;
-            return Ok(Outcome::AskAgain(Box::new(plan)));
-        }
-    }
-    if plan.dialect == Dialect::OpenAiResponses
-        && matches!(family, Family::OpenAiCompatible | Family::Azure)
-        && call.reach() == Reach::AnyDialect
-        && says_no_such_route(answer.response.status)
-        && call.neutral().is_ok()
-    {
-        plan.dialect = Dialect::OpenAiChat;
-        plan.instead_of_responses = true;
+    if asks_for_less(call, &mut plan, &judged).await {
         return Ok(Outcome::AskAgain(Box::new(plan)));
     }
+    let Judged { answer, verdict, is_settled, is_empty_stream, .. } = judged;
     let mut answering = answering(call, &plan);
     match verdict {
         // A provider that cannot count has the model all the same.
@@ -265,7 +250,7 @@ async fn attempt(
             if is_settled && !call.only_counts() {
                 router.succeeded(&mut plan, sent_at);
             }
-            if plan.instead_of_responses {
+            if plan.again.instead_of_responses {
                 router.found_without_responses(&plan);
             }
             answering.breaks = (!call.only_counts()).then(|| router.watch(plan, sent_at));
@@ -320,6 +305,31 @@ async fn ask(
         return hosted::answer(credential, call.streams(), response).await;
     }
     Ok(response)
+}
+
+/// Whether a credential is to be asked once more, for less than it has turned down.
+async fn asks_for_less(call: &Call<'_>, plan: &mut LocalPlan, judged: &Judged) -> bool {
+    // Only what was asked for can have been turned down.
+    if judged.refuses_long_context
+        && !plan.strip_long_context
+        && plan.credential().learns_long_context()
+        && asks_for_long_context(call.request.headers())
+    {
+        call.handles.router.turned_long_context_down(plan).await;
+        plan.strip_long_context = true;
+        return true;
+    }
+    if plan.dialect == Dialect::OpenAiResponses
+        && matches!(plan.credential().family, Family::OpenAiCompatible | Family::Azure)
+        && call.reach() == Reach::AnyDialect
+        && says_no_such_route(judged.answer.response.status)
+        && call.neutral().is_ok()
+    {
+        plan.dialect = Dialect::OpenAiChat;
+        plan.again.instead_of_responses = true;
+        return true;
+    }
+    false
 }
 
 /// An attempt that came to no answer.

@@ -91,10 +91,10 @@ pub async fn open_responses_socket(
             }
             Ok(TunnelAnswer::Refused(response)) => {
                 if response.status == StatusCode::UNAUTHORIZED
-                    && !plan.has_new_token
+                    && !plan.again.with_new_token
                     && proof.is_renewed(plan.credential(), &handles.tokens).await
                 {
-                    plan.has_new_token = true;
+                    plan.again.with_new_token = true;
                     with_new_token = Some(plan);
                     continue;
                 }

@@ -77,15 +77,21 @@ pub struct LocalPlan {
     pub found: Found,
     /// What the provider is spoken to in. When it is not the client's, the call is translated.
     pub dialect: Dialect,
-    /// The provider answered that it has no Responses, and is asked for Chat Completions instead.
-    pub instead_of_responses: bool,
     /// Whether the flag for the long context ends here; see [`crate::config::LongContext`].
     pub strip_long_context: bool,
-    /// Its provider has turned a token down, and this one was asked for in its place.
-    pub has_new_token: bool,
+    pub again: AskedAgain,
     /// To be bound to this credential if it answers well.
     pub(super) conversation: Option<Conversation>,
     pub(super) probe: Option<ProbeLease>,
+}
+
+/// What the same credential has answered to this call, so that it is asked otherwise now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AskedAgain {
+    /// It has no Responses: it is asked for Chat Completions.
+    pub instead_of_responses: bool,
+    /// It has turned a token down: another one was asked for.
+    pub with_new_token: bool,
 }
 
 impl LocalPlan {
