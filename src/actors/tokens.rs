@@ -55,6 +55,9 @@ use crate::types::ApiKey;
 /// asleep is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a request waits for a token before it goes on without; the question goes on.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// How long the end of the process waits for questions that are under way: a refresh token that is spent
 /// has to be written down.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -254,7 +257,12 @@ impl Account {
     }
 
     async fn get(&self, refused: Option<Arc<Token>>) -> Result<Arc<Token>, TokenError> {
-        self.actor.send(Get { refused }).await.unwrap_or_else(|_closed| Err(stopping()))
+        match tokio::time::timeout(PATIENCE, self.actor.send(Get { refused })).await {
+            Ok(told) => told.unwrap_or_else(|_closed| Err(stopping())),
+            Err(_elapsed) => Err(TokenError::Unavailable {
+                cause: format!("no token within {}", humantime::format_duration(PATIENCE)),
+            }),
+        }
     }
 }
 

@@ -168,7 +168,10 @@ async fn reload_once(
         .map_err(|error| vec![error.to_string()])?;
     // Nothing can fail from here on.
     apply_log(&plans.settings.log);
-    let told_terms = before.settings.credentials.iter().any(|one| one.family == Family::Codex);
+    // Also of a preset that nobody has logged in to yet.
+    let (credentials, oauth) = (&before.settings.credentials, &before.settings.oauth);
+    let mut known = credentials.iter().chain(oauth.iter().map(|entry| &entry.credential));
+    let told_terms = known.any(|one| one.family == Family::Codex);
     for warning in &warnings {
         if warning.kind != WarningKind::Terms || !told_terms {
             tracing::warn!("{warning}");

@@ -196,6 +196,10 @@ async fn attempt(
     record.tries(credential.provider.clone(), credential.id.clone());
     record.asks_at(credential.gen_ai_provider.clone(), plan.upstream_model.clone());
     let family = credential.family;
+    if call.only_counts() && !hosted::can_count(family) {
+        let answering = answering(call, &plan);
+        return foreign::count(&plan, call, None, &answering).await.map(Outcome::Answered);
+    }
     let sent_at = router.now();
     let proof = match Proof::of(credential, &handles.tokens).await {
         Ok(proof) => proof,
@@ -204,10 +208,10 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    let is_estimated = call.only_counts() && !hosted::can_count(family);
-    if call.only_counts() && (plan.dialect != call.dialect || is_estimated) {
+    // A host may refuse to count what it answers, and its flags there are not those of a call.
+    if call.only_counts() && (plan.dialect != call.dialect || hosted::is_hosted(family)) {
         let answering = answering(call, &plan);
-        return foreign::count(&plan, call, &proof, &answering).await.map(Outcome::Answered);
+        return foreign::count(&plan, call, Some(&proof), &answering).await.map(Outcome::Answered);
     }
     let (outgoing, translation, dropped) = question(&plan, call, &proof)?;
     let sent_at = router.now();
@@ -222,16 +226,16 @@ async fn attempt(
             return given_up(call, plan, failure, sent_at).await;
         }
     };
-    let mut token_is_gone = false;
-    if response.status == StatusCode::UNAUTHORIZED && !plan.again.with_new_token {
-        if proof.is_renewed(credential, &handles.tokens).await {
-            plan.again.with_new_token = true;
-            return Ok(Outcome::AskAgain(Box::new(plan)));
-        }
-        token_is_gone = proof.is_gone(credential, &handles.tokens).await;
+    if response.status == StatusCode::UNAUTHORIZED
+        && !plan.again.with_new_token
+        && proof.is_renewed(credential, &handles.tokens).await
+    {
+        plan.again.with_new_token = true;
+        return Ok(Outcome::AskAgain(Box::new(plan)));
     }
     foreign::tell_what_was_dropped(&mut response.fields, &dropped);
     router.note_limits(&plan, &response.fields);
+    let speaks_for_credential = proof.speaks_for_credential(plan.again);
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
     if asks_for_less(call, &mut plan, &judged).await {
         return Ok(Outcome::AskAgain(Box::new(plan)));
@@ -264,8 +268,7 @@ async fn attempt(
             note_retry(call, class);
             record.upstream_failed(class);
             let provider = plan.credential().provider.clone();
-            // A rest would outlast the login that mends it.
-            let may_rest = !token_is_gone || trouble.class != TroubleClass::Unauthorized;
+            let may_rest = trouble.class != TroubleClass::Unauthorized || speaks_for_credential;
             if may_rest && (!call.only_counts() || trouble.scope == Scope::Credential) {
                 router.failed(plan, trouble, sent_at).await;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::signature::sign_for_bedrock;
+use crate::actors::router::AskedAgain;
 use crate::actors::tokens::{Token, TokenError, TokenSecret, Tokens};
 use crate::actors::upstream::{OutgoingRequest, UpstreamFailure};
 use crate::config::{Auth, Credential, Family};
@@ -53,13 +54,10 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// Whether no token is left to be shown after this one. Then calls go on to others without asking the
-    /// provider, until somebody has brought another one, and it is in use at once.
-    pub(super) async fn is_gone(&self, credential: &Credential, tokens: &Tokens) -> bool {
-        match (&credential.auth, self) {
-            (Auth::Token(source), Self::Token(_)) => tokens.token(source).await.is_err(),
-            _ => false,
-        }
+    /// Whether a 401 says something of the credential: not while its token may be replaced, since a rest
+    /// would outlast the refresh or the login that mends it.
+    pub(super) fn speaks_for_credential(&self, again: AskedAgain) -> bool {
+        self.token().is_none() || again.with_new_token
     }
 
     pub(super) fn shown_to(&self, family: Family) -> UpstreamCredential<'_> {

@@ -14,7 +14,7 @@ use super::{amp_request, local, sent};
 use crate::actors::Handles;
 use crate::actors::router::Attempts;
 use crate::actors::upstream::{RequestBody, Switched, TunnelAnswer, UpstreamFailure};
-use crate::dialect::{Verdict, session_key};
+use crate::dialect::{TroubleClass, Verdict, session_key};
 use crate::door::ModelDoor;
 use crate::error::GatewayError;
 use crate::headers::ask_for_upgrade;
@@ -106,7 +106,9 @@ pub async fn open_responses_socket(
                     Verdict::Trouble(trouble) if trouble.speaks_against_the_account() => {
                         record.upstream_failed(trouble.class.as_str());
                         refused = Some(response);
-                        Some(trouble)
+                        let may_rest = trouble.class != TroubleClass::Unauthorized
+                            || proof.speaks_for_credential(plan.again);
+                        may_rest.then_some(trouble)
                     }
                     // A server without WebSockets says so in many ways, and none is a fault.
                     _ => return Ok(Opening::Refused(response)),

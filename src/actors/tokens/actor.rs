@@ -42,7 +42,7 @@ pub(super) struct Look;
 #[rtype(result = "()")]
 pub(super) struct Reconfigure(pub TokenPolicy);
 
-/// Asks to be told when no question is under way.
+/// Asks to begin no question any more, and to be told when none is under way.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Settle;
@@ -74,6 +74,8 @@ pub(super) struct TokenActor {
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
+    /// The process ends: nothing is asked any more.
+    is_stopping: bool,
     waiting: Vec<Waiting>,
     settling: Vec<oneshot::Sender<()>>,
     jitter: f64,
@@ -98,6 +100,7 @@ impl TokenActor {
             renewed_at: None,
             trouble: None,
             is_asking: false,
+            is_stopping: false,
             waiting: Vec::new(),
             settling: Vec::new(),
             jitter: random_jitter(),
@@ -112,8 +115,9 @@ impl TokenActor {
     fn good_for(&self, refused: Option<&Token>, now: SystemTime) -> Option<&Arc<Token>> {
         let current = self.current.as_ref().filter(|token| !has_expired(token, now))?;
         let is_refused = |refused: &Token| refused.secret == current.secret;
-        // While another is asked for, nobody has to be turned down like whoever told us.
-        let is_hidden = self.is_asking && self.refused.as_deref().is_some_and(is_refused);
+        // Until there is another, nobody has to be turned down like whoever told us.
+        let is_doubtful = self.is_asking || self.trouble.is_some();
+        let is_hidden = is_doubtful && self.refused.as_deref().is_some_and(is_refused);
         (!is_hidden && !refused.is_some_and(is_refused)).then_some(current)
     }
 
@@ -131,19 +135,34 @@ impl TokenActor {
 
     fn answer(&mut self, waiting: Waiting, ctx: &mut Context<Self>) {
         let now = self.now();
+        self.note_refused(waiting.refused.as_ref());
         let refused = waiting.refused.as_deref();
         if let Some(token) = self.good_for(refused, now) {
             let _ = waiting.tell.send(Ok(token.clone()));
+        } else if self.is_stopping {
+            let _ = waiting.tell.send(Err(stopping()));
         } else if self.is_asking {
-            self.waiting.push(waiting);
+            // Whether it goes better this time is not waited for by those whom another may answer.
+            match &self.trouble {
+                Some(trouble) => drop(waiting.tell.send(Err(trouble.error.clone()))),
+                None => self.waiting.push(waiting),
+            }
         } else if let Some(error) = self.is_held_back(refused, now) {
             let _ = waiting.tell.send(Err(error));
         } else {
-            if waiting.refused.is_some() {
-                self.refused.clone_from(&waiting.refused);
-            }
             self.waiting.push(waiting);
             self.ask(ctx);
+        }
+    }
+
+    /// Remembers that the provider has turned the present token down.
+    fn note_refused(&mut self, refused: Option<&Arc<Token>>) {
+        let is_present = |refused: &&Arc<Token>| {
+            self.current.as_ref().is_some_and(|current| current.secret == refused.secret)
+        };
+        if let Some(refused) = refused.filter(is_present) {
+            self.refused = Some(refused.clone());
+            self.publish();
         }
     }
 
@@ -319,7 +338,7 @@ impl Handler<Look> for TokenActor {
 
     fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
         self.published.was_told();
-        if !self.is_asking && self.is_due(self.now()) {
+        if !self.is_asking && !self.is_stopping && self.is_due(self.now()) {
             self.ask(ctx);
         }
     }
@@ -335,7 +354,7 @@ impl Handler<Reconfigure> for TokenActor {
         }
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
-        if has_reason && !self.is_asking {
+        if has_reason && !self.is_asking && !self.is_stopping {
             self.ask(ctx);
         }
     }
@@ -344,7 +363,9 @@ impl Handler<Reconfigure> for TokenActor {
 impl Handler<Settle> for TokenActor {
     type Result = ResponseFuture<()>;
 
+    /// A question that began now might be answered to nobody.
     fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
+        self.is_stopping = true;
         let (tell, told) = oneshot::channel();
         if self.is_asking {
             self.settling.push(tell);

@@ -22,11 +22,12 @@ use crate::types::Dialect;
 const MAX_COUNT_BYTES: usize = 64 * 1024;
 
 /// Answers with the provider's own count where its dialect has the question and the server answers it;
-/// else with an estimate that says so. A client that counts wants to go on, not an error.
+/// else, and where nobody is asked because there is no proof, with an estimate that says so. A client that
+/// counts wants to go on, not an error.
 pub async fn count(
     plan: &LocalPlan,
     call: &Call<'_>,
-    proof: &Proof<'_>,
+    proof: Option<&Proof<'_>>,
     answering: &Answering,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let request = call.neutral()?;
@@ -35,17 +36,13 @@ pub async fn count(
     if let Some(model) = &answering.model {
         tell_who_answered(&mut downstream, model, &answering.record);
     }
-    let question = write_count_request(request, plan.dialect, model);
-    let question = question.filter(|_| plan.dialect != call.dialect);
-    if let Some(written) = &question {
+    let mut tokens = None;
+    if let Some(proof) = proof
+        && let Some(written) = write_count_request(request, plan.dialect, model)
+    {
         tell_what_was_dropped(&mut downstream, &written.dropped);
+        tokens = ask(plan, call, proof, written).await;
     }
-    let tokens = match question {
-        Some(written) if hosted::can_count(plan.credential().family) => {
-            ask(plan, call, proof, written).await
-        }
-        _ => None,
-    };
     let tokens = tokens.unwrap_or_else(|| {
         downstream.insert(X_AMPGATE_ESTIMATED, HeaderValue::from_static("true"));
         estimate_tokens(request)
