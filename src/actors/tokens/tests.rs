@@ -433,3 +433,50 @@ async fn refreshes_are_counted_by_what_came_of_them() {
     let expected = [told("failure", 1.0), told("login_needed", 1.0), told("success", 1.0)];
     assert_eq!(counted, expected, "that a login is needed is told once");
 }
+
+/// Fault of the first version: the token was shown again as soon as a first try had failed, each call was
+/// turned down by the provider, and the credential rested past the refresh that mended it.
+#[actix_web::test]
+async fn a_refused_token_is_shown_to_nobody_until_it_is_replaced() {
+    let (bench, one) = Bench::with_token("one").await;
+    let renewing = bench.begin(Some(&one));
+    bench.source.answer(failure(None)).await;
+    assert!(renewing.await.unwrap().is_err());
+
+    assert_eq!(bench.get().await, Err(TokenError::Unavailable { cause: "away".to_owned() }));
+    bench.time.pass(HOUR / 60);
+    bench.look().await;
+    bench.source.answer(Ok(bench.time.token("two", HOUR))).await;
+
+    eventually("it is fresh", || bench.state() == AccountState::Fresh).await;
+    assert_eq!(secret(&bench.get().await.unwrap()), "two");
+}
+
+/// Fault of the first version: with a server that let everybody wait, each call did, beside credentials that
+/// were well.
+#[actix_web::test]
+async fn nobody_waits_for_another_try_of_what_has_failed() {
+    let bench = Bench::new();
+    let first = bench.begin(None);
+    bench.source.answer(failure(None)).await;
+    assert!(first.await.unwrap().is_err());
+    bench.time.pass(60);
+    bench.look().await;
+    eventually("another try", || bench.source.asked() == 2).await;
+
+    assert_eq!(bench.get().await, Err(TokenError::Unavailable { cause: "away".to_owned() }));
+}
+
+/// Fault of the first version: a refresh could begin between the last wait of a stop and its end, and its
+/// refresh token was spent for nobody.
+#[actix_web::test]
+async fn nothing_is_asked_once_the_process_is_about_to_end() {
+    let (bench, _one) = Bench::with_token("one").await;
+
+    bench.tokens.settled().await;
+    bench.time.pass(2 * HOUR);
+    bench.look().await;
+
+    assert!(bench.get().await.is_err());
+    assert_eq!(bench.source.asked(), 1);
+}
