@@ -1,3 +1,5 @@
+mod shared;
+
 use super::*;
 
 fn at(seconds: u64) -> SystemTime {
