@@ -307,7 +307,7 @@ impl Reader<'_> {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        Some(Endpoint { origin, path, proxy })
+        Some(Endpoint { origin, path, proxy: None }.through(proxy))
     }
 
     /// An address of an authorization server. It keeps its query (RFC 6749, sections 3.1 and 3.2), and

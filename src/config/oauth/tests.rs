@@ -134,6 +134,33 @@ fn an_authorization_server_on_this_machine_needs_no_tls() {
 }
 
 #[test]
+fn what_is_asked_without_tls_is_asked_without_a_proxy() {
+    let folder = folder(&[("company", r#"[{"id": "anna"}]"#)]);
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("https://l.test",      true,  "nobody on the way can read it"),
+        ("https://127.0.0.1:1", true,  "as it is written"),
+        ("http://127.0.0.1:1",  false, "the proxy would read the token, and this machine is not its own"),
+        ("http://localhost:1",  false, "by name, too"),
+    ];
+    for (origin, has_proxy, why) in cases {
+        let entry = ENTRY.replace("https://l.test", origin);
+        let urls = format!("device-url: '{origin}/device', revoke-url: '{origin}/revoke'");
+        let entry = format!("{{ {entry}, {urls}, proxy-url: 'http://proxy.test:3128' }}");
+
+        let loaded = load_in(&folder, &entry).unwrap();
+
+        let entry = &loaded.settings.oauth[0];
+        let endpoints =
+            [Some(&entry.client.token), entry.client.device.as_ref(), entry.revoke.as_ref()];
+        for endpoint in endpoints {
+            let endpoint = endpoint.expect("all are written");
+            assert_eq!(endpoint.proxy.is_some(), has_proxy, "{endpoint}: {why}");
+        }
+    }
+}
+
+#[test]
 fn accounts_are_kept_where_it_is_written_or_with_other_configurations() {
     let sources = |variables: &[(&str, &str)]| Sources {
         environment: variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
