@@ -77,15 +77,30 @@ fn an_entry_without_accounts_is_no_fault() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_fails_a_check_and_keeps_nothing_from_starting() {
-    let folder = folder(&[("company", r#"[{"id": "../../etc/passwd"}]"#)]);
+fn a_list_that_is_there_and_cannot_be_read_is_no_empty_one() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (Some(r#"[{"id": "../../etc/passwd"}]"#), "no name of a file",       "an id that leads elsewhere"),
+        (Some(r#"[{"id": "anna@x.te"#),           "is no list of accounts",  "a disk was full"),
+        (None,                                    "cannot be read",          "something else lies there"),
+    ];
+    for (list, expected, why) in cases {
+        let folder = folder(&[("company", list.unwrap_or_default())]);
+        let file = folder.path().join("company/accounts.json");
+        if list.is_none() {
+            fs::remove_file(&file).unwrap();
+            fs::create_dir(&file).unwrap(); // no permission would keep root from reading a file
+        }
 
-    let loaded = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap();
+        let said = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap_err();
 
-    let warning = &loaded.warnings[0];
-    assert_eq!(warning.kind, WarningKind::Skipped);
-    assert!(warning.what.contains("no name of a file"), "{warning}");
-    assert_eq!(loaded.settings.credentials.len(), 0);
+        assert!(
+            said.contains("oauth[0] has a list of accounts that is of no use"),
+            "{why}: {said}"
+        );
+        assert!(said.contains(expected), "{why}: {said}");
+        assert!(said.contains(&*file.to_string_lossy()), "{why}: {said}");
+    }
 }
 
 #[test]
