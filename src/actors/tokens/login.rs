@@ -177,7 +177,7 @@ impl Inner {
 
     /// Who has waited for the lock reads once more: another may have refreshed meanwhile.
     async fn fetch_under_lock(&self, lock: AccountLock, refused: Option<&Token>) -> Fetched {
-        let (lock, account) = locked(lock, AccountLock::read).await?;
+        let (lock, account) = locked(lock, |lock| lock.read()).await?;
         let account = account.map_err(|error| self.unusable(&error))?;
         match self.settled(&account, refused) {
             Some(fetched) => fetched,
@@ -214,8 +214,8 @@ impl Inner {
         let Use::Refresh(refresh_token) = judge(&account, refused, now) else {
             return Ok(token_of(&account));
         };
-        // A folder that takes no file costs no login.
-        let (lock, ready) = locked(lock, |lock| lock.prepare().map(drop)).await?;
+        // A folder that takes no file, or a disk that is full, costs no login.
+        let (lock, ready) = locked(lock, AccountLock::prepare).await?;
         ready.map_err(|error| self.unusable(&error))?;
         match self.ask(&refresh_token).await {
             Ok(granted) => {
@@ -388,11 +388,11 @@ async fn blocking<T: Send + 'static>(
 
 /// Does something under a lock, which comes back with the result.
 async fn locked<T: Send + 'static>(
-    lock: AccountLock,
-    act: impl FnOnce(&AccountLock) -> T + Send + 'static,
+    mut lock: AccountLock,
+    act: impl FnOnce(&mut AccountLock) -> T + Send + 'static,
 ) -> Result<(AccountLock, T), FetchError> {
     let done = tokio::task::spawn_blocking(move || {
-        let done = act(&lock);
+        let done = act(&mut lock);
         (lock, done)
     });
     done.await.map_err(|_gone| later("the work on its file was broken off".to_owned()))

@@ -48,7 +48,7 @@ pub(super) async fn keep(
     let (id, name) = (listed.id.clone(), listed.label.clone());
     let file = entry.account_file(&id);
     let locked = store::lock(&file, account_list::PATIENCE).await;
-    let locked = locked.map_err(|error| error.to_string())?;
+    let mut locked = locked.map_err(|error| error.to_string())?;
     if let Ok(before) = locked.read() {
         account.others = before.others;
     }
