@@ -274,6 +274,29 @@ async fn a_login_that_is_over_is_told_and_not_asked_with_again_until_there_is_an
 }
 
 #[actix_web::test]
+async fn a_client_that_is_refused_is_to_be_mended_in_the_configuration() {
+    for (status, answer) in
+        [(401, r#"{"error":"invalid_client"}"#), (400, r#"{"error":"unauthorized_client"}"#)]
+    {
+        let stage = Stage::new().await;
+        stage.server.will([Reply::Says(status, answer)]);
+        stage.time.pass(HOUR);
+
+        for _ in 0..2 {
+            assert_eq!(stage.ask().await.status, 503);
+            let status = stage.gateway.status().await;
+            let trouble = status["credentials"][0]["account"]["trouble"].as_str().unwrap();
+            assert!(trouble.contains("`client-secret` of company"), "{trouble}");
+            assert!(!trouble.contains("ampgate login"), "no login mends it: {trouble}");
+            stage.time.pass(60);
+        }
+
+        assert_eq!(stage.server.questions(), 1, "{answer}");
+        assert!(stage.stored().login_needed.is_none(), "the account is none the worse for it");
+    }
+}
+
+#[actix_web::test]
 async fn a_valid_token_is_used_while_the_server_is_away_and_asked_again_when_it_said() {
     let stage = Stage::new().await;
     stage.taken.only(["hush-access-a-0", "hush-access-a-1"]);
