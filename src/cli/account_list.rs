@@ -34,8 +34,8 @@ fn read(file: &Path) -> Result<Vec<ListedAccount>, Failure> {
 
 impl OpenList {
     /// Puts the list as it is now in the place of what is there.
-    pub fn save(&self) -> Result<(), Failure> {
-        let put = self.lock.prepare().and_then(|new| new.put_text(&print_accounts(&self.accounts)));
+    pub fn save(&mut self) -> Result<(), Failure> {
+        let put = self.lock.write_text(&print_accounts(&self.accounts));
         put.map_err(|error| error.to_string())
     }
 }

@@ -41,7 +41,7 @@ struct Shown {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 enum State {
     Valid,
     /// There is a refresh token: the gateway gets a new one when it runs.
@@ -237,6 +237,15 @@ mod tests {
             "{json}"
         );
         assert!(!table.contains("hush") && !json.contains("hush"));
+    }
+
+    #[test]
+    fn scripts_read_a_state_as_the_status_has_it() {
+        let states = [State::Valid, State::Expired, State::LoginNeeded];
+
+        let json = serde_json::to_string(&states).unwrap();
+
+        assert_eq!(json, r#"["valid","expired","login_needed"]"#);
     }
 
     #[test]

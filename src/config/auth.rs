@@ -72,6 +72,16 @@ pub struct Endpoint {
     pub proxy: Option<Proxy>,
 }
 
+impl Endpoint {
+    /// The same address by way of `proxy`. An address without TLS stays without one: it is allowed because
+    /// it is on this machine, and a proxy would read what is sent there, and have another machine in mind.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        let proxy = proxy.filter(|_| self.origin.is_tls());
+        Self { proxy, ..self }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.path)

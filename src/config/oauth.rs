@@ -307,7 +307,7 @@ impl Reader<'_> {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        Some(Endpoint { origin, path, proxy })
+        Some(Endpoint { origin, path, proxy: None }.through(proxy))
     }
 
     /// An address of an authorization server. It keeps its query (RFC 6749, sections 3.1 and 3.2), and
@@ -365,7 +365,8 @@ impl Reader<'_> {
         text
     }
 
-    /// Those that have logged in. None yet is worth a word, a list that cannot be read fails a check.
+    /// Those that have logged in. None yet is worth a word. A list that is there and cannot be read is no
+    /// empty one: a reload that took it for one would empty the pool.
     fn accounts(&mut self, path: &str, name: &str, list: &Path) -> Vec<ListedAccount> {
         // A login reaches a running gateway as any other change of the configuration does.
         self.depends_on(list);
@@ -383,7 +384,12 @@ impl Reader<'_> {
                 accounts
             }
             Err(why) => {
-                self.skip(path, format!("{} {why}", list.display()));
+                let list = list.display();
+                let what = format!(
+                    "has a list of accounts that is of no use: {list} {why}; mend it, or take it \
+                     away and run `ampgate login {name}` again"
+                );
+                self.problem(path, what);
                 Vec::new()
             }
         }

@@ -21,6 +21,8 @@ use self::server::{Reply, RotatingServer};
 use crate::support::{Conversation, PATIENCE, Response, StubUpstream, TestGateway};
 
 const HOUR: u64 = 3_600;
+/// In bytes; Linux's `PATH_MAX`, less the zero at its end.
+const LONGEST_PATH: usize = 4_095;
 const QUESTION: &[u8] =
     br#"{"model":"claude-m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
 const ANSWER: &str = r#"{"id":"m","type":"message","role":"assistant","model":"claude-m","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#;
@@ -70,7 +72,7 @@ fn file_of(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn write(folder: &Path, name: &str, account: &StoredAccount) {
-    let lock = store::try_lock(&file_of(folder, name)).unwrap().expect("nobody refreshes now");
+    let mut lock = store::try_lock(&file_of(folder, name)).unwrap().expect("nobody refreshes now");
     lock.write(account).unwrap();
 }
 
@@ -121,13 +123,22 @@ struct Stage {
     server: RotatingServer,
     provider: StubUpstream,
     taken: Taken,
-    folder: tempfile::TempDir,
+    /// Goes away with the stage.
+    _folder: tempfile::TempDir,
+    accounts: PathBuf,
     gateway: TestGateway,
 }
 
 impl Stage {
     /// With tokens that are new, and taken.
     async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = folder.path().to_owned();
+        Self::with_accounts_in(folder, accounts).await
+    }
+
+    /// As [`Self::new`], with the accounts somewhere below `folder`.
+    async fn with_accounts_in(folder: tempfile::TempDir, accounts: PathBuf) -> Self {
         let (time, server, taken) = (Time::new(), RotatingServer::start().await, Taken::default());
         taken.only(["hush-access-a-0"]);
         let shared = taken.clone();
@@ -136,11 +147,10 @@ impl Stage {
             async move { shared.answer(conversation).await }
         })
         .await;
-        let folder = tempfile::tempdir().unwrap();
-        let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
-        write(folder.path(), "a", &account("a", time.now()));
+        let yaml = configuration(&accounts, &["a".to_owned()], &server, &provider);
+        std::fs::write(file_of(&accounts, "a"), account("a", time.now()).to_text()).unwrap();
         let gateway = TestGateway::start_at(&yaml, time.clock()).await;
-        let stage = Self { time, server, provider, taken, folder, gateway };
+        let stage = Self { time, server, provider, taken, _folder: folder, accounts, gateway };
         assert_eq!(stage.ask().await.status, 200);
         stage
     }
@@ -156,7 +166,7 @@ impl Stage {
     }
 
     fn stored(&self) -> StoredAccount {
-        store::read(&file_of(self.folder.path(), "a")).unwrap()
+        store::read(&file_of(&self.accounts, "a")).unwrap()
     }
 
     async fn account_state(&self) -> String {
@@ -253,7 +263,7 @@ async fn a_login_that_is_over_is_told_and_not_asked_with_again_until_there_is_an
     let key = |text| Some(ApiKey::parse(text).unwrap());
     let again = account("a", stage.time.now());
     let access_token = key("hush-access-b-0").unwrap();
-    write(stage.folder.path(), "a", &StoredAccount { access_token, ..again });
+    write(&stage.accounts, "a", &StoredAccount { access_token, ..again });
     stage.taken.only(["hush-access-b-0"]);
     stage.time.pass(2);
 
@@ -261,6 +271,29 @@ async fn a_login_that_is_over_is_told_and_not_asked_with_again_until_there_is_an
     let metrics = stage.gateway.metrics().await;
     let counted = r#"ampgate_token_refreshes_total{outcome="login_needed",provider="company"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[actix_web::test]
+async fn a_client_that_is_refused_is_to_be_mended_in_the_configuration() {
+    for (status, answer) in
+        [(401, r#"{"error":"invalid_client"}"#), (400, r#"{"error":"unauthorized_client"}"#)]
+    {
+        let stage = Stage::new().await;
+        stage.server.will([Reply::Says(status, answer)]);
+        stage.time.pass(HOUR);
+
+        for _ in 0..2 {
+            assert_eq!(stage.ask().await.status, 503);
+            let status = stage.gateway.status().await;
+            let trouble = status["credentials"][0]["account"]["trouble"].as_str().unwrap();
+            assert!(trouble.contains("`client-secret` of company"), "{trouble}");
+            assert!(!trouble.contains("ampgate login"), "no login mends it: {trouble}");
+            stage.time.pass(60);
+        }
+
+        assert_eq!(stage.server.questions(), 1, "{answer}");
+        assert!(stage.stored().login_needed.is_none(), "the account is none the worse for it");
+    }
 }
 
 #[actix_web::test]
@@ -292,8 +325,7 @@ async fn a_gateway_that_starts_while_the_server_is_away_uses_a_token_that_is_val
     stage.server.will([Reply::Away(600); 3]); // the first gateway asks as well
     stage.time.pass(HOUR - 100);
 
-    let yaml =
-        configuration(stage.folder.path(), &["a".to_owned()], &stage.server, &stage.provider);
+    let yaml = configuration(&stage.accounts, &["a".to_owned()], &stage.server, &stage.provider);
     let gateway = TestGateway::start_at(&yaml, stage.time.clock()).await;
 
     assert_eq!(gateway.post_json("/v1/messages", QUESTION).await.status, 200);
@@ -354,19 +386,29 @@ async fn a_refresh_token_that_is_not_replaced_is_good_for_the_next_time() {
 
 #[actix_web::test]
 async fn a_folder_that_takes_no_file_spends_no_token() {
-    let stage = Stage::new().await;
-    let company = stage.folder.path().join("company");
-    // A folder where the new file would have to be put; for root no permission would keep it out.
-    let file = file_of(stage.folder.path(), "a");
+    // So deep that there is a path to the lock, and none to a new file beside it, whose name is longer. No
+    // permission would keep root from making one.
+    let folder = tempfile::tempdir().unwrap();
+    let longest = LONGEST_PATH - "/company/accounts.json".len();
+    let mut accounts = folder.path().to_owned();
+    while accounts.as_os_str().len() + 1 < longest {
+        let left = longest - accounts.as_os_str().len() - 1;
+        accounts.push("d".repeat(if left > 200 { 100 } else { left }));
+    }
+    let stage = Stage::with_accounts_in(folder, accounts).await;
+    let file = file_of(&stage.accounts, "a");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(company.join("a.json.lock")).unwrap();
-    std::fs::create_dir(company.join("a.json.lock")).unwrap();
     stage.time.pass(HOUR);
 
     assert_eq!(stage.ask().await.status, 503);
 
     assert_eq!(stage.server.questions(), 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    let beside = file.with_file_name("a.json.lock");
+    assert!(beside.is_file(), "it had the lock");
+    let status = stage.gateway.status().await;
+    let trouble = status["credentials"][0]["account"]["trouble"].as_str().unwrap();
+    assert!(trouble.contains("cannot make a file in"), "{trouble}");
 }
 
 #[actix_web::test]
@@ -374,7 +416,7 @@ async fn new_tokens_that_cannot_be_written_are_used_and_written_as_soon_as_they_
     let stage = Stage::new().await;
     stage.taken.only(["hush-access-a-1"]);
     stage.server.will([Reply::WhenTold]);
-    let file = file_of(stage.folder.path(), "a");
+    let file = file_of(&stage.accounts, "a");
     stage.time.pass(HOUR);
     let in_the_way = async {
         stage.server.asked(1).await;

@@ -28,7 +28,7 @@ use self::assertion::{Asserted, assertion};
 use super::http::{Answer, Question, ask};
 use super::{AccountFacts, Fetch, FetchError, Fetched, Token, TokenPolicy, TokenSecret};
 use crate::actors::upstream::{Upstream, UpstreamActor};
-use crate::config::{Endpoint, GoogleHolder, GoogleKey, GoogleSource};
+use crate::config::{Endpoint, GoogleHolder, GoogleKey, GoogleSource, Proxy};
 use crate::types::{Origin, ProviderName};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -64,11 +64,9 @@ impl GoogleFetch {
             GoogleSource::MetadataServer { origin } => of_machine(origin),
             GoogleSource::File { path, proxy } => {
                 // A file may be on a slow disk, and a signature takes a millisecond.
-                let prepared = tokio::task::spawn_blocking(move || of_file(&path, now)).await;
-                let gone = |_join| later("the file was not read to its end".to_owned());
-                let mut prepared = prepared.map_err(gone)??;
-                prepared.endpoint.proxy = proxy;
-                prepared
+                let prepared =
+                    tokio::task::spawn_blocking(move || of_file(&path, proxy, now)).await;
+                prepared.map_err(|_join| later("the file was not read to its end".to_owned()))??
             }
         };
         let asker = prepared.asker;
@@ -123,7 +121,9 @@ fn of_machine(origin: Origin) -> Prepared {
     Prepared { asker: Asker::Machine, endpoint, form: None, account }
 }
 
-fn of_file(path: &Path, now: SystemTime) -> Result<Prepared, FetchError> {
+/// What the file at `path` is good for. Its address is asked by way of `proxy`, unless that address is on
+/// this machine and without TLS.
+fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepared, FetchError> {
     // A mounted secret is away for a moment while it is replaced.
     let text = std::fs::read_to_string(path)
         .map_err(|error| later(format!("`{}` cannot be read: {error}", path.display())))?;
@@ -149,7 +149,8 @@ fn of_file(path: &Path, now: SystemTime) -> Result<Prepared, FetchError> {
         }
     };
     let account = AccountFacts { id: key.quota_project, label: Some(label), plan: None };
-    Ok(Prepared { asker, endpoint: key.token, form: Some(form.finish().into()), account })
+    let endpoint = key.token.through(proxy);
+    Ok(Prepared { asker, endpoint, form: Some(form.finish().into()), account })
 }
 
 fn later(cause: String) -> FetchError {
@@ -170,7 +171,7 @@ mod tests {
 
     fn form_of(text: &str) -> Vec<(String, String)> {
         let file = written(text);
-        let prepared = of_file(file.path(), SystemTime::now()).unwrap();
+        let prepared = of_file(file.path(), None, SystemTime::now()).unwrap();
         let form = prepared.form.unwrap();
         url::form_urlencoded::parse(&form).into_owned().collect()
     }
@@ -205,12 +206,31 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_token_that_goes_without_tls_goes_through_no_proxy() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("https://oauth2.test/token", true,  "nobody on the way can read it"),
+            ("http://127.0.0.1:1/token",  false, "the proxy could, and this machine is not its own"),
+        ];
+        for (uri, has_proxy, why) in cases {
+            let file = written(&format!(
+                r#"{{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"t","token_uri":"{uri}"}}"#
+            ));
+            let proxy = Proxy::parse("http://proxy.test:3128").unwrap();
+
+            let prepared = of_file(file.path(), Some(proxy), SystemTime::now()).unwrap();
+
+            assert_eq!(prepared.endpoint.proxy.is_some(), has_proxy, "{uri}: {why}");
+        }
+    }
+
+    #[test]
     fn a_file_that_is_away_may_come_back_and_one_that_is_wrong_needs_somebody() {
-        let away = of_file(Path::new("/no/such/key.json"), SystemTime::now()).err().unwrap();
+        let away = of_file(Path::new("/no/such/key.json"), None, SystemTime::now()).err().unwrap();
         assert!(matches!(away, FetchError::Later { .. }), "{away:?}");
 
         let file = written(r#"{"type":"impersonated_service_account","hush":"hush"}"#);
-        let wrong = of_file(file.path(), SystemTime::now()).err().unwrap();
+        let wrong = of_file(file.path(), None, SystemTime::now()).err().unwrap();
         let FetchError::Final { reason } = wrong else { panic!("{wrong:?}") };
         assert!(reason.contains("`impersonated_service_account`"), "{reason}");
         assert!(!reason.contains("hush"), "{reason}");

@@ -16,7 +16,7 @@ use crate::types::ProviderName;
 
 /// For the whole answer. Token endpoints answer within a second; one that does not answer by then has
 /// clients of ours waiting.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Much more than tokens take.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;

@@ -5,8 +5,9 @@
 //! of a race finds the winner's tokens there. What comes is on the disk before anybody is given it.
 //!
 //! What no rule can mend: an answer that got lost on its way, be it that we died or the connection did.
-//! The server may have replaced the refresh token then. It is used once more, at the next try and not
-//! within the same: many servers let the last token pass again for a moment; others ask for a new login.
+//! The server may have replaced the refresh token then. It is used again, at each later try until the server
+//! answers and not within the same: many let the last token pass again for a moment; others ask for a new
+//! login.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -33,8 +34,12 @@ use crate::oauth::{
 };
 use crate::types::ApiKey;
 
-/// Longer than whoever has a lock may wait for an answer.
+/// For the account's file: longer than whoever has it may wait for the lock of all replicas
+/// ([`SHARED_PATIENCE`]) and then for an answer (30 s).
 const LOCK_PATIENCE: Duration = Duration::from_secs(45);
+
+/// For the lock of all replicas. Who waits for it has the file's, and holds up this machine.
+const SHARED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// When the server of the shared state forgets a lock: longer than what is done under it takes.
 const LOCK_KEPT: Duration = Duration::from_secs(120);
@@ -48,7 +53,8 @@ pub(super) struct Login(Rc<Inner>);
 struct Inner {
     account: LoginAccount,
     policy: RefCell<TokenPolicy>,
-    /// A refresh token that the server takes no more, and why: nobody asks with it again.
+    /// A refresh token that the server takes no more, and what is told of it, with what to do: nobody asks
+    /// with it again.
     spent: RefCell<Option<(ApiKey, String)>>,
     /// Tokens that could not be written. The lock is kept with them: what is in the file is spent.
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
@@ -159,7 +165,7 @@ impl Inner {
         let lock = store::lock(&self.account.file, LOCK_PATIENCE).await;
         let lock = lock.map_err(|error| self.unusable(&error))?;
         let policy = self.policy.borrow().clone();
-        let turn = policy.state.lock(&self.lock_name(), LOCK_KEPT, LOCK_PATIENCE).await;
+        let turn = policy.state.lock(&self.lock_name(), LOCK_KEPT, SHARED_PATIENCE).await;
         match turn {
             Turn::Others => return Err(later("another replica is refreshing it".to_owned())),
             Turn::Unknown => {
@@ -177,7 +183,7 @@ impl Inner {
 
     /// Who has waited for the lock reads once more: another may have refreshed meanwhile.
     async fn fetch_under_lock(&self, lock: AccountLock, refused: Option<&Token>) -> Fetched {
-        let (lock, account) = locked(lock, AccountLock::read).await?;
+        let (lock, account) = locked(lock, |lock| lock.read()).await?;
         let account = account.map_err(|error| self.unusable(&error))?;
         match self.settled(&account, refused) {
             Some(fetched) => fetched,
@@ -198,7 +204,9 @@ impl Inner {
             Use::Show => Some(Ok(token_of(account))),
             Use::LogIn(reason) => Some(Err(self.login_needed(&reason))),
             Use::Refresh(token) => match &*self.spent.borrow() {
-                Some((spent, reason)) if *spent == token => Some(Err(self.login_needed(reason))),
+                Some((spent, told)) if *spent == token => {
+                    Some(Err(FetchError::Final { reason: told.clone() }))
+                }
                 _ => None,
             },
         }
@@ -214,8 +222,8 @@ impl Inner {
         let Use::Refresh(refresh_token) = judge(&account, refused, now) else {
             return Ok(token_of(&account));
         };
-        // A folder that takes no file costs no login.
-        let (lock, ready) = locked(lock, |lock| lock.prepare().map(drop)).await?;
+        // A folder that takes no file, or a disk that is full, costs no login.
+        let (lock, ready) = locked(lock, AccountLock::prepare).await?;
         ready.map_err(|error| self.unusable(&error))?;
         match self.ask(&refresh_token).await {
             Ok(granted) => {
@@ -227,16 +235,16 @@ impl Inner {
                 let after =
                     if self.lost_one.take() { ", after an answer of its got lost" } else { "" };
                 let reason = format!("the authorization server says `{code}`{after}: {meaning}");
-                self.spent.replace(Some((refresh_token, reason.clone())));
-                // What is wrong with the client is mended in the configuration, by no login.
-                if !matches!(code, "invalid_client" | "unauthorized_client") {
-                    let account = StoredAccount { login_needed: Some(reason.clone()), ..account };
+                let told = format!("{reason}; {}", remedy(code, self.account.client.name.as_str()));
+                self.spent.replace(Some((refresh_token, told.clone())));
+                if !is_of_client(code) {
+                    let account = StoredAccount { login_needed: Some(reason), ..account };
                     let (_lock, written) = locked(lock, move |lock| lock.write(&account)).await?;
                     if let Err(error) = written {
                         tracing::warn!(%error, "cannot note that a new login is needed");
                     }
                 }
-                Err(self.login_needed(&reason))
+                Err(FetchError::Final { reason: told })
             }
             Err(TokenEndpointError::Later { cause, wait }) => {
                 Err(FetchError::Later { cause, wait })
@@ -281,11 +289,7 @@ impl Inner {
         let token = token_of(&account);
         let copy = account.clone();
         match locked(lock, move |lock| lock.write(&copy)).await {
-            Ok((_, Ok(()))) => {
-                if self.told_unwritten.take() {
-                    tracing::info!("new tokens are written now");
-                }
-            }
+            Ok((_, Ok(()))) => self.tell_written(),
             Ok((lock, Err(error))) => {
                 if !self.told_unwritten.replace(true) {
                     let what = "new tokens are in memory only; a restart would lose the login";
@@ -315,14 +319,22 @@ impl Inner {
                     self.unwritten.replace(Some((lock, account)));
                     return Err(self.unusable(&error));
                 }
+                self.tell_written();
                 self.refresh(lock, account, refused).await
             }
         }
     }
 
+    /// Where it has been told that tokens could not be written, that they are now.
+    fn tell_written(&self) {
+        if self.told_unwritten.take() {
+            tracing::info!("new tokens are written now");
+        }
+    }
+
     fn login_needed(&self, reason: &str) -> FetchError {
         let name = &self.account.client.name;
-        FetchError::Final { reason: format!("{reason}; run `ampgate login {name}`") }
+        FetchError::Final { reason: format!("{reason}; {}", log_in_with(name.as_str())) }
     }
 
     fn unusable(&self, error: &StoreError) -> FetchError {
@@ -351,6 +363,25 @@ impl Inner {
         hash.update(file.as_encoded_bytes());
         hash.finalize()[..16].iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
     }
+}
+
+/// Whether a code (RFC 6749, section 5.2) is about who we are, and not about the account. That is mended in
+/// the configuration, by no login, so no account's file says it.
+fn is_of_client(code: &str) -> bool {
+    matches!(code, "invalid_client" | "unauthorized_client")
+}
+
+/// What to do about a code after which the server is not asked again, at the provider called `name`.
+fn remedy(code: &str, name: &str) -> String {
+    if is_of_client(code) {
+        format!("mend `client-id` or `client-secret` of {name} in the configuration")
+    } else {
+        log_in_with(name)
+    }
+}
+
+fn log_in_with(name: &str) -> String {
+    format!("run `ampgate login {name}`")
 }
 
 fn token_of(account: &StoredAccount) -> Token {
@@ -388,11 +419,11 @@ async fn blocking<T: Send + 'static>(
 
 /// Does something under a lock, which comes back with the result.
 async fn locked<T: Send + 'static>(
-    lock: AccountLock,
-    act: impl FnOnce(&AccountLock) -> T + Send + 'static,
+    mut lock: AccountLock,
+    act: impl FnOnce(&mut AccountLock) -> T + Send + 'static,
 ) -> Result<(AccountLock, T), FetchError> {
     let done = tokio::task::spawn_blocking(move || {
-        let done = act(&lock);
+        let done = act(&mut lock);
         (lock, done)
     });
     done.await.map_err(|_gone| later("the work on its file was broken off".to_owned()))

@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +18,10 @@ use crate::oauth::{StoredAccount, UnreadableAccount};
 
 /// Between two tries to get the lock: who holds it waits for a server.
 const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// How much longer than the account that is there new tokens are expected to make it. Tokens that are
+/// signed statements have some KB.
+const ROOM: u64 = 16 * 1024;
 
 /// Why an account cannot be read or written. Names the file, and nothing that is in it.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,8 @@ pub fn read(file: &Path) -> Result<StoredAccount, StoreError> {
 #[derive(Debug)]
 pub struct AccountLock {
     file: PathBuf,
+    /// What the next account is written into; goes away unless it is.
+    prepared: Option<NamedTempFile>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -83,7 +89,7 @@ pub fn try_lock(file: &Path) -> Result<Option<AccountLock>, StoreError> {
     let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&beside);
     let lock = opened.map_err(|cause| io_error("open", &beside, cause))?;
     match lock.try_lock() {
-        Ok(()) => Ok(Some(AccountLock { file: file.to_owned(), _lock: lock })),
+        Ok(()) => Ok(Some(AccountLock { file: file.to_owned(), prepared: None, _lock: lock })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(cause)) => Err(io_error("lock", &beside, cause)),
     }
@@ -95,9 +101,40 @@ impl AccountLock {
         read(&self.file)
     }
 
-    /// Makes a new file ready beside the old one. Before a refresh: a folder that takes no file has to be
-    /// known before the token is spent.
-    pub fn prepare(&self) -> Result<NewFile<'_>, StoreError> {
+    /// Makes ready beside the old file what the next [`Self::write`] fills, with room for it on the disk.
+    /// Before a refresh: a folder that takes no file, and a disk that is full, have to be known before the
+    /// token is spent.
+    pub fn prepare(&mut self) -> Result<(), StoreError> {
+        let present = match fs::metadata(&self.file) {
+            Ok(file) => file.len(),
+            Err(_) => 0, // the write that follows says what is wrong with it
+        };
+        let mut new = self.new_file()?;
+        let reserved = io::copy(&mut io::repeat(b' ').take(present + ROOM), &mut new);
+        let synced = reserved.and_then(|_length| new.as_file().sync_all());
+        synced.map_err(|cause| io_error("reserve room in", folder_of(&self.file), cause))?;
+        self.prepared = Some(new);
+        Ok(())
+    }
+
+    /// Puts `account` in the place of what is there, once it is on the disk.
+    pub fn write(&mut self, account: &StoredAccount) -> Result<(), StoreError> {
+        self.write_text(&account.to_text())
+    }
+
+    /// As [`Self::write`], for what is kept beside the accounts.
+    pub fn write_text(&mut self, text: &str) -> Result<(), StoreError> {
+        let mut new = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => self.new_file()?,
+        };
+        fill(&mut new, text).map_err(|cause| io_error("write", &self.file, cause))?;
+        let put = new.persist(&self.file);
+        put.map_err(|error| io_error("replace", &self.file, error.error))?;
+        self.sync_folder()
+    }
+
+    fn new_file(&self) -> Result<NamedTempFile, StoreError> {
         self.sweep();
         let folder = folder_of(&self.file);
         let made = tempfile::Builder::new()
@@ -105,13 +142,7 @@ impl AccountLock {
             .suffix(".tmp")
             .permissions(Permissions::from_mode(0o600))
             .tempfile_in(folder);
-        let new = made.map_err(|cause| io_error("make a file in", folder, cause))?;
-        Ok(NewFile { new, lock: self })
-    }
-
-    /// Puts `account` in the place of what is there.
-    pub fn write(&self, account: &StoredAccount) -> Result<(), StoreError> {
-        self.prepare()?.put(account)
+        made.map_err(|cause| io_error("make a file in", folder, cause))
     }
 
     /// Removes the account; that there is none is as good.
@@ -155,29 +186,12 @@ impl AccountLock {
     }
 }
 
-/// A file that will be an account's.
-#[derive(Debug)]
-pub struct NewFile<'a> {
-    new: NamedTempFile,
-    lock: &'a AccountLock,
-}
-
-impl NewFile<'_> {
-    /// Writes the account, and puts it in the place of what is there once it is on the disk.
-    pub fn put(self, account: &StoredAccount) -> Result<(), StoreError> {
-        self.put_text(&account.to_text())
-    }
-
-    /// As [`Self::put`], for what is kept beside the accounts.
-    pub fn put_text(mut self, text: &str) -> Result<(), StoreError> {
-        let file = &self.lock.file;
-        let written = self.new.write_all(text.as_bytes());
-        let synced = written.and_then(|()| self.new.as_file().sync_all());
-        synced.map_err(|cause| io_error("write", file, cause))?;
-        let put = self.new.persist(file);
-        put.map_err(|error| io_error("replace", file, error.error))?;
-        self.lock.sync_folder()
-    }
+/// Writes over what is reserved, and gives the rest back afterwards: in between nobody else gets it.
+fn fill(new: &mut NamedTempFile, text: &str) -> io::Result<()> {
+    new.rewind()?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().set_len(text.len() as u64)?;
+    new.as_file().sync_all()
 }
 
 /// A bare name is in the folder we are in.

@@ -77,15 +77,30 @@ fn an_entry_without_accounts_is_no_fault() {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_fails_a_check_and_keeps_nothing_from_starting() {
-    let folder = folder(&[("company", r#"[{"id": "../../etc/passwd"}]"#)]);
+fn a_list_that_is_there_and_cannot_be_read_is_no_empty_one() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (Some(r#"[{"id": "../../etc/passwd"}]"#), "no name of a file",       "an id that leads elsewhere"),
+        (Some(r#"[{"id": "anna@x.te"#),           "is no list of accounts",  "a disk was full"),
+        (None,                                    "cannot be read",          "something else lies there"),
+    ];
+    for (list, expected, why) in cases {
+        let folder = folder(&[("company", list.unwrap_or_default())]);
+        let file = folder.path().join("company/accounts.json");
+        if list.is_none() {
+            fs::remove_file(&file).unwrap();
+            fs::create_dir(&file).unwrap(); // no permission would keep root from reading a file
+        }
 
-    let loaded = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap();
+        let said = load_in(&folder, &format!("{{ {ENTRY} }}")).unwrap_err();
 
-    let warning = &loaded.warnings[0];
-    assert_eq!(warning.kind, WarningKind::Skipped);
-    assert!(warning.what.contains("no name of a file"), "{warning}");
-    assert_eq!(loaded.settings.credentials.len(), 0);
+        assert!(
+            said.contains("oauth[0] has a list of accounts that is of no use"),
+            "{why}: {said}"
+        );
+        assert!(said.contains(expected), "{why}: {said}");
+        assert!(said.contains(&*file.to_string_lossy()), "{why}: {said}");
+    }
 }
 
 #[test]
@@ -130,6 +145,33 @@ fn an_authorization_server_on_this_machine_needs_no_tls() {
     for host in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
         let entry = ENTRY.replace("https://l.test", &format!("http://{host}"));
         load_in(&folder, &format!("{{ {entry} }}")).expect(host);
+    }
+}
+
+#[test]
+fn what_is_asked_without_tls_is_asked_without_a_proxy() {
+    let folder = folder(&[("company", r#"[{"id": "anna"}]"#)]);
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("https://l.test",      true,  "nobody on the way can read it"),
+        ("https://127.0.0.1:1", true,  "as it is written"),
+        ("http://127.0.0.1:1",  false, "the proxy would read the token, and this machine is not its own"),
+        ("http://localhost:1",  false, "by name, too"),
+    ];
+    for (origin, has_proxy, why) in cases {
+        let entry = ENTRY.replace("https://l.test", origin);
+        let urls = format!("device-url: '{origin}/device', revoke-url: '{origin}/revoke'");
+        let entry = format!("{{ {entry}, {urls}, proxy-url: 'http://proxy.test:3128' }}");
+
+        let loaded = load_in(&folder, &entry).unwrap();
+
+        let entry = &loaded.settings.oauth[0];
+        let endpoints =
+            [Some(&entry.client.token), entry.client.device.as_ref(), entry.revoke.as_ref()];
+        for endpoint in endpoints {
+            let endpoint = endpoint.expect("all are written");
+            assert_eq!(endpoint.proxy.is_some(), has_proxy, "{endpoint}: {why}");
+        }
     }
 }
 

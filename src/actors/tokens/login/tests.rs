@@ -52,3 +52,25 @@ fn an_account_says_what_is_to_be_done_with_it() {
         assert_eq!(judge(account, refused, at(seconds)), expected, "{why}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_the_client_is_mended_by_no_login() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("invalid_grant",        "run `ampgate login corp`",       "the login is over"),
+        ("refresh_token_reused", "run `ampgate login corp`",       "the same, in OpenAI's words"),
+        ("invalid_client",       "mend `client-id` or `client-secret` of corp in the configuration", "a login would fail as well"),
+        ("unauthorized_client",  "mend `client-id` or `client-secret` of corp in the configuration", "another client may"),
+    ];
+    for (code, expected, why) in cases {
+        assert_eq!(remedy(code, "corp"), expected, "{code}: {why}");
+    }
+}
+
+#[test]
+fn the_files_lock_is_waited_for_longer_than_its_holder_waits() {
+    let answer = super::super::http::PATIENCE;
+
+    assert!(LOCK_PATIENCE > SHARED_PATIENCE + answer, "else who waits gives up too early");
+    assert!(LOCK_KEPT > answer, "no other replica asks while one may still have its answer");
+}

@@ -1,4 +1,3 @@
-use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -37,7 +36,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 fn an_account_is_for_its_owner_alone_and_whole_in_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("corp").join("a.json");
-    let lock = locked(&file);
+    let mut lock = locked(&file);
 
     lock.write(&account("one")).unwrap();
     lock.write(&account("two")).unwrap();
@@ -93,10 +92,40 @@ fn what_somebody_left_who_was_killed_is_swept_away() {
 fn a_folder_that_takes_no_file_is_known_before_a_token_is_spent() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("corp").join("a.json");
-    let lock = locked(&file);
+    let mut lock = locked(&file);
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
 
     assert!(lock.prepare().is_err());
+}
+
+#[test]
+fn there_is_room_for_new_tokens_before_the_old_ones_are_spent_and_none_of_it_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.json");
+    let mut lock = locked(&file);
+    let prepared = || names_in(folder.path()).into_iter().find(|name| name.ends_with(".tmp"));
+    let long = account(&"l".repeat(3 * 1024));
+    lock.write(&long).unwrap();
+
+    lock.prepare().unwrap();
+
+    let reserved = folder.path().join(prepared().expect("it is made"));
+    let reserved = fs::metadata(reserved).unwrap();
+    assert!(reserved.len() >= fs::metadata(&file).unwrap().len() + 8 * 1024, "{}", reserved.len());
+    assert_eq!(reserved.permissions().mode() & 0o777, 0o600);
+    lock.write(&account("short")).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), account("short").to_text(), "not a byte more");
+    assert_eq!(prepared(), None, "it was used, not left");
+
+    let longer = account(&"l".repeat(64 * 1024));
+    lock.prepare().unwrap();
+    lock.write(&longer).unwrap();
+    assert_eq!(read(&file).unwrap(), longer, "more than was expected");
+
+    lock.prepare().unwrap();
+    drop(lock);
+    assert_eq!(prepared(), None, "the server gave nothing to be written");
+    assert_eq!(read(&file).unwrap(), longer);
 }
 
 #[test]
@@ -116,7 +145,7 @@ fn a_missing_account_is_told_from_a_broken_one() {
 #[test]
 fn writes_for_ever_where_asked_to() {
     let Ok(file) = std::env::var(WRITES_FOR_EVER) else { return };
-    let lock = locked(Path::new(&file));
+    let mut lock = locked(Path::new(&file));
     for number in 0_u64.. {
         lock.write(&account(&format!("token-{number}"))).unwrap();
         if number == 0 {
