@@ -247,7 +247,7 @@ fn readable_body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
     let changed = call.body_asking_for_usage().or_else(|| call.cleaned_body());
     let body = changed.unwrap_or_else(|| call.readable_body().clone());
     match thinking_of_call(plan, call) {
-        Some(thinking) => set_thinking(call.dialect, plan.upstream_model.as_str(), thinking, &body),
+        Some(thinking) => set_thinking(call.dialect, plan.model().nature, thinking, &body),
         None => body,
     }
 }

@@ -30,12 +30,11 @@ pub async fn count(
     answering: &Answering,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let request = call.neutral()?;
-    let model = plan.upstream_model.as_str();
     let mut downstream = HeaderMap::new();
     if let Some(model) = &answering.model {
         tell_who_answered(&mut downstream, model, &answering.record);
     }
-    let question = write_count_request(request, plan.dialect, model);
+    let question = write_count_request(request, plan.dialect, plan.model());
     let question = question.filter(|_| plan.dialect != call.dialect);
     if let Some(written) = &question {
         tell_what_was_dropped(&mut downstream, &written.dropped);
