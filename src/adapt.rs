@@ -5,6 +5,7 @@
 //! | `thinking` | says in the dialect's own words how hard the model should think          |
 //! | `amp`      | gives Amp's clients what they need of answers that are not Amp's         |
 //! | `bedrock`  | puts calls of Claude into Amazon Bedrock's words, and its answers back   |
+//! | `betas`    | takes flags out of the body of a call to a host of Claude's              |
 //! | `usage`    | asks what a stream costs, and hides the answer from who has not asked    |
 //! | `codex`    | puts a call right for the backend of `ChatGPT` plans                     |
 //! | `vertex_claude` | says to Vertex AI what Anthropic is told elsewhere in the request   |
@@ -14,6 +15,7 @@
 
 pub mod amp;
 pub mod bedrock;
+mod betas;
 mod codex;
 mod events;
 mod thinking;
@@ -22,6 +24,7 @@ mod vertex_claude;
 
 use bytes::{Bytes, BytesMut};
 
+pub use betas::without_beta_flags;
 pub use codex::{CodexBody, NotForCodex, for_codex_backend};
 pub use thinking::{set_thinking, takes_thinking};
 pub use usage::{UsageHider, ask_for_usage};

@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-pub use beta::{asks_for_long_context, strip_long_context};
+pub use beta::{asks_for_long_context, is_long_context, strip_long_context};
 pub use codex::{ORIGINATOR, is_codex};
 pub use credential::{presented_keys, shows_key_apart};
 pub use own_login::brings_own_login;

@@ -70,7 +70,7 @@ use bytes::Bytes;
 use self::history::settle;
 use self::names::UpstreamNames;
 use self::request::Turn;
-use crate::types::Dialect;
+use crate::types::{Dialect, UpstreamModel};
 
 /// Reads a client's request. `streams` is what a Gemini path says; the others say it in the body.
 pub fn read_request(dialect: Dialect, body: &[u8], streams: bool) -> Result<Request, Unreadable> {
@@ -93,9 +93,14 @@ pub struct Written {
     pub dropped: Dropped,
 }
 
-/// Writes a request in an upstream's dialect, for the model that it calls `model`.
+/// Writes a request in an upstream's dialect, for one of its models.
 #[must_use]
-pub fn write_request(request: &Request, upstream: Dialect, model: &str) -> Written {
+pub fn write_request<'a>(
+    request: &Request,
+    upstream: Dialect,
+    model: impl Into<UpstreamModel<'a>>,
+) -> Written {
+    let model = model.into();
     let turns = settle(&request.turns);
     let names = UpstreamNames::new(request, &turns, upstream);
     let outgoing = Outgoing { request, turns: &turns, model, names: &names };
@@ -115,7 +120,7 @@ struct Outgoing<'a> {
     request: &'a Request,
     /// The conversation, settled.
     turns: &'a [Turn],
-    model: &'a str,
+    model: UpstreamModel<'a>,
     names: &'a UpstreamNames,
 }
 

@@ -15,7 +15,7 @@ mod usage;
 
 pub use foreign_login::ForeignLogin;
 pub use limit::{Filling, Limit, LimitReached, Usd};
-pub use model::{CredentialId, Dialect, ModelName, ProviderName};
+pub use model::{CredentialId, Dialect, ModelName, ProviderName, UpstreamModel};
 pub use origin::{Origin, OriginError};
 pub use pattern::ModelPattern;
 pub use route::{Route, Way, Ways};

@@ -244,6 +244,33 @@ fn one_wrong_value_gives_one_message() {
 }
 
 #[test]
+fn logins_of_one_api_go_to_one_address() {
+    const OTHER: &str = "passthrough: true, base-url: 'https://other.test'";
+    let own = "passthrough: true";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        // configuration,                                                             refused there,               why
+        (format!("claude-api-key: [{{ {own} }}, {{ {OTHER} }}]"),                     Some("claude-api-key[1]"),   "two companies"),
+        (format!("openai-api-key: [{{ {own} }}, {{ {OTHER}, prefix: b }}]"),          Some("openai-api-key[1]"),   "a prefix is no promise"),
+        (format!("gemini-api-key: [{{ {own} }}]\nvertex-api-key: [{{ {OTHER} }}]"),   Some("vertex-api-key[0]"),   "one dialect, and one login"),
+        (format!("claude-api-key: [{{ {own} }}, {{ {own}, prefix: b }}]"),            None,                        "one address twice"),
+        (format!("claude-api-key: [{{ {own} }}]\nopenai-api-key: [{{ {OTHER} }}]"),   None,                        "clients of different APIs"),
+        (format!("claude-api-key: [{{ {own} }}, {{ api-key: k, base-url: 'https://other.test' }}]"), None,         "the team's own key"),
+    ];
+    for (text, refused_at, why) in cases {
+        let error = load_text(&text, &[]).err().map(|error| error.to_string());
+
+        let begins =
+            refused_at.map(|at| format!("a.yaml: {at}.passthrough has another address than"));
+        assert_eq!(error.is_some(), begins.is_some(), "{why}: {error:?}");
+        let error = error.unwrap_or_default();
+        assert!(error.starts_with(&begins.unwrap_or_default()), "{why}: {error}");
+        let advises = error.contains("keep `passthrough: true` at one address for each API");
+        assert_eq!(advises, refused_at.is_some(), "{why}: {error}");
+    }
+}
+
+#[test]
 fn what_is_odd_but_usable_gives_a_warning() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [

@@ -219,7 +219,7 @@ impl ProviderRouter {
                 }));
             }
         };
-        let Candidate { member, upstream_model, dialect } = candidates.all[index].clone();
+        let Candidate { member, upstream_model, known_as, dialect } = candidates.all[index].clone();
         Ok(Choice::Local(LocalPlan {
             dialect: snapshot.spoken_dialect(&(member.id, upstream_model.clone()), dialect),
             again: AskedAgain::default(),
@@ -227,6 +227,7 @@ impl ProviderRouter {
             strip_long_context: snapshot.strips_long_context(&member),
             member,
             upstream_model,
+            known_as,
             thinking: candidates.thinking,
             found: candidates.found,
             conversation,
@@ -258,6 +259,7 @@ impl ProviderRouter {
             .map(|member| Candidate {
                 member: member.clone(),
                 upstream_model: model.clone(),
+                known_as: model.clone(),
                 dialect,
             })
             .collect();
@@ -277,7 +279,8 @@ impl ProviderRouter {
             again: AskedAgain::default(),
             strip_long_context: snapshot.strips_long_context(&member),
             member,
-            upstream_model: model,
+            upstream_model: model.clone(),
+            known_as: model,
             renames: false,
             thinking: None,
             found: Found::Directly,

@@ -12,6 +12,7 @@ use super::gen_ai;
 use super::hosting::Hosting;
 use super::models::Model;
 use super::oauth::OAuthEntry;
+use super::passthrough::LoginAddresses;
 use super::proxy_url::Proxy;
 use super::raw::{RawCredential, RawHeaders, RawModel, RawSettings};
 use super::reader::Reader;
@@ -123,6 +124,7 @@ pub fn read(
     oauth: &[OAuthEntry],
 ) -> Vec<Credential> {
     let mut all = Vec::new();
+    let mut login_addresses = LoginAddresses::default();
     for (name, list, kind) in [
         ("claude-api-key", &mut raw.claude_api_key, CLAUDE),
         ("openai-api-key", &mut raw.openai_api_key, OPENAI),
@@ -131,7 +133,12 @@ pub fn read(
         ("vertex-api-key", &mut raw.vertex_api_key, VERTEX),
     ] {
         for (index, entry) in reader.items(name, std::mem::take(list)).into_iter().enumerate() {
-            all.extend(reader.credential(&format!("{name}[{index}]"), entry, &kind));
+            let path = format!("{name}[{index}]");
+            let credential = reader.credential(&path, entry, &kind);
+            if let Some(credential) = &credential {
+                login_addresses.enter(reader, &path, credential);
+            }
+            all.extend(credential);
         }
     }
     let list = std::mem::take(&mut raw.vertex_ai);

@@ -46,10 +46,10 @@ pub(super) fn call(
     proof: &Proof<'_>,
 ) -> Result<(OutgoingRequest, Translation), GatewayError> {
     let request = call.neutral()?;
-    let model = plan.upstream_model.as_str();
+    let model = plan.model();
     let Written { body, names, mut dropped } = write_request(request, plan.dialect, model);
     let in_body = request.thinking.and_then(|asked| {
-        let told = thinking_for(call.dialect, plan.dialect, model, asked);
+        let told = thinking_for(call.dialect, plan.dialect, model.nature, asked);
         if told.is_none() && asked != Thinking::Off {
             dropped.note("thinking");
         }
@@ -57,7 +57,7 @@ pub(super) fn call(
     });
     // A suffix of the model's name wins over the body.
     let body = match plan.thinking.or(in_body) {
-        Some(thinking) => set_thinking(plan.dialect, model, thinking, &body),
+        Some(thinking) => set_thinking(plan.dialect, model.nature, thinking, &body),
         None => body,
     };
     let method = if request.streams { "streamGenerateContent" } else { "generateContent" };

@@ -15,17 +15,18 @@ use super::hosted::{self, HostedCall};
 use super::proof::Proof;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
-use crate::adapt::{set_thinking, takes_thinking};
+use crate::adapt::{set_thinking, takes_thinking, without_beta_flags};
 use crate::body::{find_model, replace_model};
 use crate::config::{AzureApi, Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
 use crate::headers::{
-    ForUpstream, USER_AGENT, asks_for_long_context, strip_long_context, without_credentials,
+    ForUpstream, USER_AGENT, asks_for_long_context, is_long_context, strip_long_context,
+    without_credentials,
 };
 use crate::translate::Dropped;
-use crate::types::Thinking;
+use crate::types::{Dialect, Thinking};
 
 /// The call, with the provider's credential, path and name for the model, and what its host would not
 /// have taken. What need not change in the body is the client's, byte for byte.
@@ -45,7 +46,7 @@ pub(super) fn call(
             streams: call.streams(),
             only_counts: call.only_counts(),
             completes_text: call.door.call == ModelCall::Completions,
-            body: &readable_body_of_call(plan, call),
+            body: &body_for_host(plan, call),
             client_fields: &client_fields(plan, call),
         })?;
         (Target::Whole(hosted.target), RequestBody::buffered(hosted.body), true)
@@ -79,6 +80,15 @@ fn client_fields<'a>(plan: &LocalPlan, call: &'a Call<'_>) -> Cow<'a, HeaderMap>
     let mut fields = fields.clone();
     strip_long_context(&mut fields);
     Cow::Owned(fields)
+}
+
+/// The body without a long-context flag that the credential is not to have: hosts of Claude read it there.
+fn body_for_host(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
+    let body = readable_body_of_call(plan, call);
+    if plan.strip_long_context && plan.dialect == Dialect::Anthropic {
+        return without_beta_flags(&body, is_long_context);
+    }
+    body
 }
 
 /// A WebSocket handshake to the provider.
@@ -237,7 +247,7 @@ fn readable_body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
     let changed = call.body_asking_for_usage().or_else(|| call.cleaned_body());
     let body = changed.unwrap_or_else(|| call.readable_body().clone());
     match thinking_of_call(plan, call) {
-        Some(thinking) => set_thinking(call.dialect, plan.upstream_model.as_str(), thinking, &body),
+        Some(thinking) => set_thinking(call.dialect, plan.model().nature, thinking, &body),
         None => body,
     }
 }

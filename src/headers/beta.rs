@@ -26,23 +26,25 @@ pub fn strip_long_context(fields: &mut HeaderMap) {
 #[must_use]
 pub fn asks_for_long_context(fields: &HeaderMap) -> bool {
     let lists = fields.get_all(&ANTHROPIC_BETA).filter_map(|value| value.to_str().ok());
-    lists.flat_map(flags).any(is_flag)
+    lists.flat_map(flags).any(is_long_context)
 }
 
 fn flags(list: &str) -> impl Iterator<Item = &str> {
     list.split(',')
 }
 
-fn is_flag(entry: &str) -> bool {
+/// Whether `entry` is the flag, in a field or in the body of a host's call.
+#[must_use]
+pub fn is_long_context(entry: &str) -> bool {
     entry.trim() == LONG_CONTEXT
 }
 
 fn without_flag(value: HeaderValue) -> Option<HeaderValue> {
     let Ok(list) = value.to_str() else { return Some(value) };
-    if !flags(list).any(is_flag) {
+    if !flags(list).any(is_long_context) {
         return Some(value);
     }
-    let kept: Vec<&str> = flags(list).filter(|entry| !is_flag(entry)).collect();
+    let kept: Vec<&str> = flags(list).filter(|entry| !is_long_context(entry)).collect();
     let kept = kept.join(",");
     let kept = kept.trim();
     // A part of a valid field value is a valid field value.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::request::{Media, MediaSource, OutputFormat, Part, Request, Tool, ToolInput};
 use super::{Written, write_request};
 use crate::body::{Edits, JsonPart};
-use crate::types::Dialect;
+use crate::types::{Dialect, UpstreamModel};
 
 /// Bytes of text in a token, as providers' tokenizers have it on code and English; other scripts have
 /// more tokens, but also more bytes for each character.
@@ -36,7 +36,11 @@ const RESPONSES_COUNTS: [&str; 8] = [
 
 /// The question to an upstream how many tokens a request has; `None` where its dialect has none.
 #[must_use]
-pub fn write_count_request(request: &Request, upstream: Dialect, model: &str) -> Option<Written> {
+pub fn write_count_request(
+    request: &Request,
+    upstream: Dialect,
+    model: UpstreamModel<'_>,
+) -> Option<Written> {
     let mut written = write_request(request, upstream, model);
     written.body = match upstream {
         Dialect::Anthropic => keep_members(&written.body, |key| ANTHROPIC_COUNTS.contains(&key)),
@@ -44,7 +48,7 @@ pub fn write_count_request(request: &Request, upstream: Dialect, model: &str) ->
             keep_members(&written.body, |key| RESPONSES_COUNTS.contains(&key))
         }
         Dialect::Gemini => {
-            let model = serde_json::json!(format!("models/{model}")).to_string();
+            let model = serde_json::json!(format!("models/{}", model.name)).to_string();
             let inner = edited(&written.body, |edits, whole| {
                 edits.set_member(&written.body, whole, "model", &model);
             });

@@ -102,3 +102,19 @@ impl fmt::Display for ProviderName {
         f.write_str(&self.0)
     }
 }
+
+/// A model of a provider, as requests for it are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamModel<'a> {
+    /// What the provider calls it: this goes out.
+    pub name: &'a str,
+    /// The name that says which family and version it is, and so what it takes. The same, unless the
+    /// provider's name is one that somebody has made up.
+    pub nature: &'a str,
+}
+
+impl<'a> From<&'a str> for UpstreamModel<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, nature: name }
+    }
+}

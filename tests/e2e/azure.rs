@@ -98,6 +98,33 @@ async fn a_client_of_another_dialect_is_translated_to_responses() {
 }
 
 #[actix_web::test]
+async fn a_deployment_is_told_what_the_model_behind_it_takes() {
+    let question = json!({
+        "model": "gpt-5", "max_tokens": 5000, "temperature": 0.3, "top_p": 0.5,
+        "thinking": { "type": "enabled", "budget_tokens": 4000 },
+        "messages": [{ "role": "user", "content": "Hi" }],
+    });
+    let missing = r#"{"error":{"code":"404","message":"Resource not found"}}"#;
+    let chat = Scripted::json(200, CHAT_ANSWER);
+    let azure = Provider::saying([Scripted::json(404, missing), chat]).await;
+    let gateway = gateway_before(&azure, DATED).await;
+
+    let response = gateway.post_json("/v1/messages", question.to_string()).await;
+
+    assert_eq!(response.status, 200, "{}", response.text());
+    let [responses, chat] = &azure.requests()[..] else { panic!("{:?}", azure.requests()) };
+    for (asked, limit) in [(responses, "max_output_tokens"), (chat, "max_completion_tokens")] {
+        let body = body(asked);
+        for refused in ["temperature", "top_p", "max_tokens"] {
+            assert!(body.get(refused).is_none(), "a reasoning model refuses {refused}: {body}");
+        }
+        assert_eq!(body[limit], 5000, "{body}");
+    }
+    assert_eq!(body(responses)["reasoning"]["effort"], "medium");
+    assert_eq!(body(chat)["reasoning_effort"], "medium");
+}
+
+#[actix_web::test]
 async fn an_older_version_without_responses_is_asked_in_chat_completions() {
     let missing = r#"{"error":{"code":"404","message":"Resource not found"}}"#;
     let chat = Scripted::json(200, CHAT_ANSWER);

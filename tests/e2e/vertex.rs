@@ -206,6 +206,18 @@ async fn claude_is_asked_as_vertex_ai_wants_it_and_answers_by_the_clients_name()
 }
 
 #[actix_web::test]
+async fn the_long_context_does_not_come_in_by_the_body() {
+    let google = Google::answering(200, JSON, CLAUDE_ANSWER).await;
+    let gateway = gateway_before(&google, OPUS).await;
+    let mut question = claude_question("opus", false);
+    question["anthropic_beta"] = json!(["context-1m-2025-08-07"]);
+
+    gateway.post_json("/v1/messages", question.to_string()).await;
+
+    assert_eq!(body(&only_call(&google)).get("anthropic_beta"), None);
+}
+
+#[actix_web::test]
 async fn a_stream_of_claudes_crosses_event_by_event() {
     let events = String::from_utf8(fixture("anthropic/a02-text.stream.sse")).unwrap();
     let google = Google::answering(200, "text/event-stream", &events).await;

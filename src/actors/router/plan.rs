@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::affinity::Conversation;
 use super::cooldown::ProbeLease;
 use super::pick::Seat;
-use super::table::Member;
-use crate::config::{Auth, Credential};
-use crate::types::{Dialect, ModelName, ProviderName, Route, Thinking, Ways};
+use super::table::{Member, maker_of};
+use crate::config::{Auth, Credential, Family};
+use crate::types::{Dialect, ModelName, ProviderName, Route, Thinking, UpstreamModel, Ways};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,8 @@ pub struct LocalPlan {
     pub(super) member: Arc<Member>,
     /// The provider's name for the model, without a suffix.
     pub upstream_model: ModelName,
+    /// What clients call it, by the configuration of its credential.
+    pub(super) known_as: ModelName,
     /// Whether the client calls the model otherwise, so that request and answer must be rewritten.
     pub renames: bool,
     /// What a suffix of the name asks for.
@@ -104,6 +106,19 @@ impl LocalPlan {
     #[must_use]
     pub fn is_own_login(&self) -> bool {
         self.credential().auth == Auth::ClientLogin
+    }
+
+    /// The model by its name, and by the name that its nature is known by. Deployments of Azure and
+    /// inference profiles of Bedrock are called whatever the team likes, so what clients call them tells
+    /// more. Elsewhere an alias may be a pretence that makes another maker's model fit a client.
+    #[must_use]
+    pub fn model(&self) -> UpstreamModel<'_> {
+        let name = self.upstream_model.as_str();
+        let is_named_by_the_team =
+            matches!(self.credential().family, Family::Azure | Family::Bedrock);
+        let tells_more = maker_of(name).is_none() && maker_of(self.known_as.as_str()).is_some();
+        let nature = if is_named_by_the_team && tells_more { self.known_as.as_str() } else { name };
+        UpstreamModel { name, nature }
     }
 
     pub(super) fn seat(&self) -> Seat {

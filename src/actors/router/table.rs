@@ -13,13 +13,13 @@ use std::sync::Arc;
 use super::cooldown::MemberId;
 use super::health::SeenLimits;
 use super::plan::{Found, Reach, SocketService};
-use crate::config::{Auth, Credential, Family, ModelMapping};
+use crate::config::{Auth, Credential, Family, Model, ModelMapping};
 use crate::error::GatewayError;
 use crate::types::{Dialect, ModelName, Route, Thinking, Ways};
 
-use self::names::{is_family_name, maker_of, without_prefix};
+use self::names::{is_family_name, without_prefix};
 
-pub(super) use self::names::same_name;
+pub(super) use self::names::{maker_of, same_name};
 
 /// Whether the Amp server may answer, and so be paid for, a model call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(super) struct Candidate {
     pub member: Arc<Member>,
     /// The provider's name, without prefix and suffix.
     pub upstream_model: ModelName,
+    /// What clients call it, without prefix and suffix.
+    pub known_as: ModelName,
     /// What the provider is spoken to in.
     pub dialect: Dialect,
 }
@@ -213,8 +215,9 @@ impl RouteTable {
         let force_prefix = self.rules.force_prefix;
         let mut all = Vec::new();
         for (member, dialect) in members {
-            for upstream_model in serve(&member.credential, model, force_prefix, naming) {
-                all.push(Candidate { member: member.clone(), upstream_model, dialect });
+            for Model { name, alias } in serve(&member.credential, model, force_prefix, naming) {
+                let (member, upstream_model, known_as) = (member.clone(), name, alias);
+                all.push(Candidate { member, upstream_model, known_as, dialect });
             }
         }
         all
@@ -327,14 +330,14 @@ enum Naming {
     ListedOrFamily,
 }
 
-/// What a provider calls the model, if the credential serves it: more than one name when several
-/// entries share one alias.
+/// What provider and clients call the model, if the credential serves it: more than one pair when
+/// several entries share one alias.
 fn serve(
     credential: &Credential,
     model: &ModelName,
     force_prefix: bool,
     naming: Naming,
-) -> Vec<ModelName> {
+) -> Vec<Model> {
     let Some(model) = without_prefix(model, credential.prefix.as_deref(), force_prefix) else {
         return Vec::new();
     };
@@ -346,10 +349,11 @@ fn serve(
     if credential.models.is_empty() {
         let serves =
             naming == Naming::ListedOrFamily && is_family_name(credential.family, model.as_str());
-        return if serves { vec![model] } else { Vec::new() };
+        let alias = model.clone();
+        return if serves { vec![Model { name: model, alias }] } else { Vec::new() };
     }
     let entries = credential.models.iter().filter(|entry| same_name(&entry.alias, &model));
-    entries.map(|entry| entry.name.clone()).filter(|name| !is_excluded(name)).collect()
+    entries.filter(|entry| !is_excluded(&entry.name)).cloned().collect()
 }
 
 fn is_opened_by_clients(member: &Arc<Member>) -> bool {

@@ -1,5 +1,6 @@
 //! The router through its handle, on a clock that the test moves.
 
+mod named_by_the_team;
 mod own_login;
 mod replicas;
 

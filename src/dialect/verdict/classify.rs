@@ -61,6 +61,7 @@ const MODEL_PHRASES: &[&str] = &[
     "model not exist",
     "model does not exist",
     "model identifier is invalid",
+    "with on-demand throughput", // Bedrock, of a model that only an inference profile serves
     "access to model",
     "access to the model",
     "not available for your plan",

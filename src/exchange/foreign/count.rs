@@ -31,14 +31,13 @@ pub async fn count(
     answering: &Answering,
 ) -> Result<HttpResponse, UpstreamFailure> {
     let request = call.neutral()?;
-    let model = plan.upstream_model.as_str();
     let mut downstream = HeaderMap::new();
     if let Some(model) = &answering.model {
         tell_who_answered(&mut downstream, model, &answering.record);
     }
     let mut tokens = None;
     if let Some(proof) = proof
-        && let Some(written) = write_count_request(request, plan.dialect, model)
+        && let Some(written) = write_count_request(request, plan.dialect, plan.model())
     {
         tell_what_was_dropped(&mut downstream, &written.dropped);
         tokens = ask(plan, call, proof, written).await;

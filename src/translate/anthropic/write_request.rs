@@ -26,7 +26,7 @@ const MAX_USER_BYTES: usize = 256;
 
 pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> {
     let request = outgoing.request;
-    let claude = Claude::of(outgoing.model);
+    let claude = Claude::of(outgoing.model.nature);
     let (system, turns) = outgoing.split_system();
     let mut system = system.map(|turn| system_blocks(turn, dropped)).unwrap_or_default();
     let mut messages = messages(outgoing, turns, dropped);
@@ -36,7 +36,7 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
     note_the_unsayable(request, dropped);
     let sampling = sampling(&request.sampling, claude, dropped);
     let body = Body {
-        model: outgoing.model,
+        model: outgoing.model.name,
         max_tokens: request.max_output_tokens.unwrap_or_else(|| claude.default_max_tokens()),
         system,
         messages,

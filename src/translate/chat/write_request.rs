@@ -119,7 +119,7 @@ struct StreamOptionsOut {
 
 pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> {
     let request = outgoing.request;
-    let is_openai_reasoning = is_reasoning_model(outgoing.model);
+    let is_openai_reasoning = is_reasoning_model(outgoing.model.nature);
     let messages = Messages::write(outgoing, is_openai_reasoning, dropped);
     let tools = tools(outgoing, dropped);
     let has_tools = !tools.is_empty();
@@ -129,7 +129,7 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
         limits(outgoing, dropped)
     };
     let body = RequestOut {
-        model: outgoing.model,
+        model: outgoing.model.name,
         messages,
         limits,
         tool_choice: request.tool_choice.as_ref().filter(|_| has_tools).map(

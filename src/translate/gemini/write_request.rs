@@ -70,7 +70,7 @@ pub(in crate::translate) fn write_request(
     dropped: &mut Dropped,
 ) -> Vec<u8> {
     let Outgoing { request, names, .. } = *outgoing;
-    let model = Model::of(outgoing.model);
+    let model = Model::of(outgoing.model.nature);
     let (system, turns) = match outgoing.split_system() {
         // Google wants to be asked something.
         (Some(_), []) => (None, outgoing.turns),

@@ -86,7 +86,7 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
     note_what_has_no_place(request, dropped);
     let (temperature, top_p) = sampling_of(outgoing, dropped);
     let written = RequestOut {
-        model: outgoing.model,
+        model: outgoing.model.name,
         instructions: system.map(|system| system_text(system, dropped)),
         input: items_of(outgoing, turns, dropped),
         // Without tools, what is said of them is refused.
@@ -97,8 +97,9 @@ pub fn write_request(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> Vec<u8> 
             .map(|choice| choice_of(outgoing, choice)),
         parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
         tools,
-        reasoning: (request.shows_thinking == Some(true) && is_reasoning_model(outgoing.model))
-            .then_some(ReasoningOut { summary: "auto" }),
+        reasoning: (request.shows_thinking == Some(true)
+            && is_reasoning_model(outgoing.model.nature))
+        .then_some(ReasoningOut { summary: "auto" }),
         text: text_of(request),
         max_output_tokens: request.max_output_tokens.map(|max| max.max(LEAST_OUTPUT_TOKENS)),
         temperature,
@@ -128,7 +129,7 @@ fn note_what_has_no_place(request: &Request, dropped: &mut Dropped) {
 /// Temperature and top-p. Reasoning models refuse both, even the values that they use themselves.
 fn sampling_of(outgoing: &Outgoing<'_>, dropped: &mut Dropped) -> (Option<f64>, Option<f64>) {
     let sampling = &outgoing.request.sampling;
-    if !is_reasoning_model(outgoing.model) {
+    if !is_reasoning_model(outgoing.model.nature) {
         return (sampling.temperature, sampling.top_p);
     }
     for (name, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {

@@ -40,6 +40,27 @@ async fn a_call_goes_to_its_models_path_with_the_bedrock_key_and_nothing_of_anth
 }
 
 #[actix_web::test]
+async fn the_long_context_does_not_come_in_by_the_body() {
+    let asked = ASKED.replacen(
+        '{',
+        r#"{"anthropic_beta":["context-1m-2025-08-07","effort-2025-11-24"],"#,
+        1,
+    );
+    for (more, expected, why) in [
+        ("", vec!["effort-2025-11-24"], "left out unless the credential has it"),
+        (", long-context: true", vec!["context-1m-2025-08-07", "effort-2025-11-24"], "it has it"),
+    ] {
+        let bedrock = StubUpstream::answering(answer_well).await;
+        let gateway = gateway(&[format!("{}{more}", with_key(&bedrock.origin))]).await;
+
+        gateway.post_json("/v1/messages", asked.clone()).await;
+
+        let body: serde_json::Value = serde_json::from_slice(&bedrock.only_request().body).unwrap();
+        assert_eq!(body["anthropic_beta"], serde_json::json!(expected), "{why}");
+    }
+}
+
+#[actix_web::test]
 async fn the_team_may_say_which_flags_bedrock_gets() {
     let bedrock = StubUpstream::answering(answer_well).await;
     let own = "headers: { anthropic-beta: 'brand-new-2027-01-01, other' }";

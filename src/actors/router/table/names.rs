@@ -50,7 +50,7 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
 
 /// The maker of a model, as far as its name tells. Bedrock's names have the maker in them, and what may
 /// stand before it is a region: `us.anthropic.claude-...`.
-pub(super) fn maker_of(model: &str) -> Option<Family> {
+pub(in crate::actors::router) fn maker_of(model: &str) -> Option<Family> {
     let model = model.split_once("anthropic.").map_or(model, |(_, name)| name);
     let makers = [Family::Claude, Family::OpenAi, Family::Gemini];
     makers.into_iter().find(|family| is_family_name(*family, model))

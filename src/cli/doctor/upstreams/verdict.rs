@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
 use rustls::CertificateError;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -10,6 +12,7 @@ use super::super::aim::is_private_host;
 use super::super::finding::Finding;
 use crate::actors::upstream::{ProxyFault, Sight, Unconnected, Unreached};
 use crate::config::{Auth, Credential, Family};
+use crate::dialect::{TroubleClass, Verdict, judge};
 use crate::types::{ClientId, Origin};
 
 /// A certificate that ends within this time should have been renewed: those of thirty days are
@@ -133,8 +136,8 @@ fn time_left(der: &[u8], now: SystemTime) -> Option<Duration> {
 /// Whether a provider takes a credential.
 pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
     let id = credential.id.as_str();
-    let status = match answered {
-        Answered::Status { status, .. } => *status,
+    let (status, body) = match answered {
+        Answered::Status { status, body, .. } => (*status, body),
         Answered::Nothing { is_late, cause } => return nothing(id, *is_late, cause),
     };
     let has_token = matches!(credential.auth, Auth::Token(_));
@@ -145,6 +148,7 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
         200..=299 if credential.auth == Auth::Open => Finding::ok(format!("{id}: it answers")),
         200..=299 if has_token => Finding::ok(format!("{id}: the token is accepted")),
         200..=299 => Finding::ok(format!("{id}: the key is accepted")),
+        400 if is_bedrock && misses_the_model(body) => no_such_model(id, status),
         // It was asked without a question, and has looked at the key first.
         400 if is_bedrock => Finding::ok(format!("{id}: the key is accepted")),
         403 if is_bedrock => Finding::problem(
@@ -152,10 +156,7 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
             "is it of this region? It needs the right to `bedrock:InvokeModel` for the model; is this \
              machine's clock right?",
         ),
-        404 if is_bedrock => Finding::problem(
-            format!("{id}: there is no model of that id (404)"),
-            "write the id of a model or of an inference profile of this region in `models`",
-        ),
+        404 if is_bedrock => no_such_model(id, status),
         401 if credential.auth == Auth::Open => Finding::problem(
             format!("{id}: it asks for a key (401)"),
             "give the provider `api-key-entries`",
@@ -202,6 +203,22 @@ pub fn credential(credential: &Credential, answered: &Answered) -> Finding {
             "is the `base-url` right?",
         ),
     }
+}
+
+/// Whether Bedrock's 400 is about the id of the model.
+fn misses_the_model(body: &[u8]) -> bool {
+    let (status, fields) = (StatusCode::BAD_REQUEST, HeaderMap::new());
+    match judge(status, &fields, body, SystemTime::UNIX_EPOCH) {
+        Verdict::Trouble(trouble) => trouble.class == TroubleClass::ModelUnknown,
+        Verdict::Fine | Verdict::RequestFault => false,
+    }
+}
+
+fn no_such_model(id: &str, status: u16) -> Finding {
+    Finding::problem(
+        format!("{id}: there is no model of that id ({status})"),
+        "write the id of a model or of an inference profile of this region in `models`",
+    )
 }
 
 /// Whether the Amp server takes a key: the team's, or the one of a client who has another.
@@ -296,6 +313,23 @@ mod tests {
         }
         let late = Answered::Nothing { is_late: true, cause: "no head within 10s".to_owned() };
         assert_eq!(credential(&of("none"), &late).level, Problem);
+    }
+
+    #[test]
+    fn a_400_of_bedrocks_says_whether_it_knows_the_model() {
+        use Level::{Ok, Problem};
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (r#"{"message":"The provided model identifier is invalid."}"#,  Problem, "no such id"),
+            (r#"{"message":"Invocation of model ID anthropic.claude-x with on-demand throughput isn’t supported. Retry your request with the ID or ARN of an inference profile that contains this model."}"#,
+                                                                            Problem, "an id that needs a profile"),
+            (r##"{"message":"#: required key [messages] not found"}"##,     Ok,      "the model has read the empty question"),
+        ];
+        for (body, level, why) in cases {
+            let found = credential(&of("bedrock"), &status(400, body));
+            assert_eq!(found.level, level, "{why}: {found:?}");
+            assert_eq!(found.what.contains("no model"), level == Problem, "{why}: {found:?}");
+        }
     }
 
     #[test]
