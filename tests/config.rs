@@ -258,7 +258,7 @@ fn logins_of_one_api_go_to_one_address() {
         (format!("claude-api-key: [{{ {own} }}, {{ api-key: k, base-url: 'https://other.test' }}]"), None,         "the team's own key"),
     ];
     for (text, refused_at, why) in cases {
-        let error = load_text(&text, &[]).err().map(|error| error.to_string());
+        let error = load_text(&text, &[]).err();
 
         let begins =
             refused_at.map(|at| format!("a.yaml: {at}.passthrough has another address than"));
