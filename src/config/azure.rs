@@ -1,7 +1,7 @@
 //! Azure OpenAI: a resource, its key, and the deployments in it.
 
 use super::auth::Auth;
-use super::credential::{Credential, Family, Shared};
+use super::credential::{Credential, Family, shared_of};
 use super::hosting::{AzureApi, Hosting};
 use super::raw::RawAzure;
 use super::reader::Reader;
@@ -22,14 +22,7 @@ impl Reader<'_> {
             self.problem(&format!("{path}.api-key"), what);
         }
         let api = self.azure_api(&format!("{path}.api-version"), &raw.api_version);
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         let base_url = self.required_text(&format!("{path}.base-url"), &raw.base_url)?;
         let before = self.problems.len();
         let mut credential =

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::auth::{Auth, TokenSource};
-use super::credential::{Credential, Family, Shared};
+use super::credential::{Credential, Family, shared_of};
 use super::raw::RawChatGpt;
 use super::reader::Reader;
 use super::shapes::{Scalar, Section};
@@ -27,14 +27,7 @@ impl Reader<'_> {
             self.problem(path, "must be a map; `{}` takes the login that Codex has made here");
             return None;
         };
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         let file = self.codex_auth_file(path, &raw.codex_auth_file);
         let written = self.text(&format!("{path}.base-url"), &raw.base_url);
         let base_url = written.unwrap_or_else(|| BASE_URL.to_owned());

@@ -3,7 +3,7 @@
 use crate::types::ApiKey;
 
 use super::auth::Auth;
-use super::credential::{Credential, Family, Shared};
+use super::credential::{Credential, Family, shared_of};
 use super::proxy_url::ProxyUrl;
 use super::raw::{RawCompatible, RawKeyEntry};
 use super::reader::Reader;
@@ -34,14 +34,7 @@ impl Reader<'_> {
         if keys.is_empty() {
             keys.push((None, None));
         }
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         let name = self.provider_name(&format!("{path}.name"), &raw.name);
         let base_url = self.required_text(&format!("{path}.base-url"), &raw.base_url);
         let (name, base_url) = (name?, base_url?);

@@ -117,6 +117,21 @@ pub struct Shared {
     pub disable_cooling: Scalar,
 }
 
+/// Takes them out of an entry as written. Flattened into each of those, they would hide unknown keys.
+macro_rules! shared_of {
+    ($raw:ident) => {
+        $crate::config::credential::Shared {
+            models: $raw.models,
+            excluded_models: $raw.excluded_models,
+            headers: $raw.headers,
+            prefix: $raw.prefix,
+            priority: $raw.priority,
+            disable_cooling: $raw.disable_cooling,
+        }
+    };
+}
+pub(super) use shared_of;
+
 /// Reads all lists of credentials; leaves them empty in `raw`. Accounts that have logged in come last.
 pub fn read(
     reader: &mut Reader<'_>,
@@ -198,14 +213,7 @@ impl Reader<'_> {
             self.problem(path, "must be a map with `api-key`");
             return None;
         };
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         let secret =
             RawSecret { text: &raw.api_key, file: &raw.api_key_file, variable: &raw.api_key_env };
         let passes_login_through = self.flag(&format!("{path}.passthrough"), &raw.passthrough);

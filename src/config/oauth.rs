@@ -18,7 +18,7 @@ pub use self::preset::{PRESETS, Preset};
 use super::accounts::{ACCOUNTS_FILE, AccountId, ListedAccount, parse_accounts};
 use super::auth::{Auth, Endpoint, LoginAccount, OAuthClient, TokenRequestForm, TokenSource};
 use super::base_url;
-use super::credential::{Credential, Family, Shared};
+use super::credential::{Credential, Family, shared_of};
 use super::proxy_url::ProxyUrl;
 use super::raw::RawOAuth;
 use super::reader::Reader;
@@ -237,14 +237,7 @@ impl Reader<'_> {
             path: self.redirect_path(&at("redirect-path"), &raw.redirect_path),
         };
         let base_url = self.required_text(&at("base-url"), &raw.base_url);
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         // Read before anything is given up, so that all problems are told at once.
         let address = base_url.as_deref().unwrap_or("https://nowhere.invalid");
         let family = preset.map_or(dialect.family(), Preset::family);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::auth::{Auth, GoogleSource, TokenSource};
-use super::credential::{Credential, Family, Shared};
+use super::credential::{Credential, Family, shared_of};
 use super::google_key::GoogleKey;
 use super::hosting::{Hosting, VertexPlace};
 use super::proxy_url::ProxyUrl;
@@ -47,14 +47,7 @@ impl Reader<'_> {
             &raw.service_account_file,
             proxy_url.as_ref(),
         );
-        let shared = Shared {
-            models: raw.models,
-            excluded_models: raw.excluded_models,
-            headers: raw.headers,
-            prefix: raw.prefix,
-            priority: raw.priority,
-            disable_cooling: raw.disable_cooling,
-        };
+        let shared = shared_of!(raw);
         let long_context = self.long_context(path, &raw.long_context);
         let base_url = self.text(&format!("{path}.base-url"), &raw.base_url);
         let base_url = base_url.unwrap_or_else(|| address_of(&location));
