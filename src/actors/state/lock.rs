@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    #[ignore = "needs a Redis server"]
+    #[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
     async fn one_replica_at_a_time_has_a_lock() {
         let redis = TestRedis::start().await;
         let (one, other) = (replica(&redis, "one").await, replica(&redis, "other").await);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    #[ignore = "needs a Redis server"]
+    #[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
     async fn who_is_late_lets_go_of_no_lock_of_anothers() {
         let redis = TestRedis::start().await;
         let (one, other) = (replica(&redis, "one").await, replica(&redis, "other").await);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    #[ignore = "needs a Redis server"]
+    #[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
     async fn a_lock_is_forgotten_with_its_time_and_asked_for_in_vain_while_the_server_is_away() {
         let redis = TestRedis::start().await;
         let state = replica(&redis, "one").await;
