@@ -114,9 +114,9 @@ async fn a_tunnel_holds_one_place_for_as_long_as_it_is_open() {
     assert_eq!(amp.connections(), 2);
 }
 
-#[actix_web::test]
-async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_it_some() {
-    let openai = StubUpstream::answering(|mut conversation| async move {
+/// An upstream that switches protocols, and then says every two bytes back.
+async fn echoing() -> StubUpstream {
+    StubUpstream::answering(|mut conversation| async move {
         let head = "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
         conversation.say(head).await;
         while let Ok(piece) = conversation.reader.exactly(2).await {
@@ -124,7 +124,12 @@ async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_i
         }
         None
     })
-    .await;
+    .await
+}
+
+#[actix_web::test]
+async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_it_some() {
+    let openai = echoing().await;
     let settings = |rules: &str| {
         clients(rules)
             + &format!("openai-api-key: [{{ api-key: p, base-url: '{}/v1' }}]\n", openai.origin)
@@ -148,15 +153,7 @@ async fn a_tunnel_of_a_key_without_limits_does_not_outlive_a_reload_that_gives_i
 
 #[actix_web::test]
 async fn no_tunnel_outlives_a_reload_that_takes_its_key_away() {
-    let upstream = StubUpstream::answering(|mut conversation| async move {
-        let head = "HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
-        conversation.say(head).await;
-        while let Ok(piece) = conversation.reader.exactly(2).await {
-            conversation.say(piece).await;
-        }
-        None
-    })
-    .await;
+    let upstream = echoing().await;
     // Without names, which would tell one key from another in the same place.
     let settings = |first: &str| {
         format!(
