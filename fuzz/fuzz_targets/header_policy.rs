@@ -25,7 +25,8 @@ const CONNECTION: &[&str] = &[
     "upgrade",
 ];
 const REMADE: &[&str] = &["expect", "content-length", "host"];
-const CREDENTIALS: &[&str] = &["authorization", "x-api-key", "x-goog-api-key", "x-ampgate-key"];
+const CREDENTIALS: &[&str] =
+    &["authorization", "x-api-key", "x-goog-api-key", "api-key", "x-ampgate-key"];
 const CLAIMS: &[&str] =
     &["forwarded", "via", "x-real-ip", "true-client-ip", "cf-connecting-ip", "x-client-ip"];
 
@@ -51,12 +52,13 @@ fuzz_target!(|input: &[u8]| {
 
 fn upstream(fields: &HeaderMap, nominated: &[Vec<u8>], dice: &mut Dice) {
     let key = ApiKey::parse("team-key").expect("not empty");
-    let ways: [(_, &[&str]); 5] = [
+    let ways: [(_, &[&str]); 6] = [
         (UpstreamCredential::None, &[]),
         (UpstreamCredential::Amp(&key), &["authorization", "x-api-key"]),
         (UpstreamCredential::Anthropic(&key), &["x-api-key"]),
         (UpstreamCredential::Bearer(&key), &["authorization"]),
         (UpstreamCredential::Google(&key), &["x-goog-api-key"]),
+        (UpstreamCredential::Azure(&key), &["api-key"]),
     ];
     let (credential, ours) = *dice.pick(&ways);
     let policy = ForUpstream {
