@@ -16,7 +16,7 @@ mod usage;
 pub use foreign_login::ForeignLogin;
 pub use limit::{Filling, Limit, LimitReached, Usd};
 pub use model::{CredentialId, Dialect, ModelName, ProviderName, UpstreamModel};
-pub use origin::{Origin, OriginError};
+pub use origin::{Origin, OriginError, is_this_machine};
 pub use pattern::ModelPattern;
 pub use route::{Route, Way, Ways};
 pub use secret::{ApiKey, ClientId, ClientKey, EmptySecret, KeyHash, Keyring};

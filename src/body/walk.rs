@@ -22,7 +22,7 @@ pub(super) struct JsonWalk {
     in_array: bool,
     /// The paths that go on with the key just read.
     matched: Candidates,
-    /// A copy of the key being read, up to `key_limit`; only what could match is looked at.
+    /// What came before of a key that was cut, up to `key_limit`: only what could match is looked at.
     key: Vec<u8>,
     key_limit: usize,
     /// The last byte was a backslash in a string.
@@ -95,6 +95,7 @@ impl JsonWalk {
     pub fn restart(&mut self) {
         self.state = State::Top;
         self.objects.clear();
+        self.key.clear();
         self.in_array = false;
         self.escaped = false;
         self.in_value = false;
@@ -116,13 +117,21 @@ impl JsonWalk {
                 State::Pass => return Piece::Around(text.len()),
                 State::String(role) => {
                     let Some(end) = self.string_end(&text[at..]) else {
-                        self.keep_key(role, &text[at..]);
+                        if role == Role::Key {
+                            self.keep_key(&text[at..]);
+                        }
                         at = text.len();
                         break;
                     };
-                    self.keep_key(role, &text[at..at + end]);
+                    self.state = match role {
+                        Role::Key => {
+                            self.matched = self.match_key(&text[at..at + end]);
+                            State::Colon
+                        }
+                        Role::Value => State::AfterValue,
+                        Role::Skipped(depth) => State::Skip(depth),
+                    };
                     at += end + 1;
-                    self.state = self.after_string(role);
                 }
                 State::Skip(depth) => at += self.skip(&text[at..], depth),
                 State::Value if self.begins_wanted(text[at]) => {
@@ -172,10 +181,7 @@ impl JsonWalk {
                 State::Top
             }
             (State::AfterElement, b',') => State::Top,
-            (State::FirstKey | State::NextKey, b'"') => {
-                self.key.clear();
-                State::String(Role::Key)
-            }
+            (State::FirstKey | State::NextKey, b'"') => State::String(Role::Key),
             (State::Colon, b':') => State::Value,
             (State::Value, b'"') => State::String(Role::Value),
             (State::Value, b'{') => {
@@ -209,7 +215,7 @@ impl JsonWalk {
     /// Where in `text`, which begins inside a string, the closing quote stands.
     fn string_end(&mut self, text: &[u8]) -> Option<usize> {
         let mut at = usize::from(std::mem::take(&mut self.escaped));
-        while let Some(found) = memchr2(b'"', b'\\', text.get(at..)?) {
+        while let Some(found) = find_quote_or_backslash(text.get(at..)?) {
             at += found;
             if text[at] == b'"' {
                 return Some(at);
@@ -220,33 +226,32 @@ impl JsonWalk {
         None
     }
 
-    fn keep_key(&mut self, role: Role, part: &[u8]) {
-        if role == Role::Key {
-            let room = (self.key_limit + 1).saturating_sub(self.key.len());
-            self.key.extend_from_slice(&part[..part.len().min(room)]);
-        }
+    /// Keeps what has come of a key that is not whole.
+    fn keep_key(&mut self, part: &[u8]) {
+        let room = (self.key_limit + 1).saturating_sub(self.key.len());
+        self.key.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    fn after_string(&mut self, role: Role) -> State {
-        match role {
-            Role::Key => {
-                self.matched = self.match_key();
-                State::Colon
-            }
-            Role::Value => State::AfterValue,
-            Role::Skipped(depth) => State::Skip(depth),
+    /// The paths that go on with the key that ends with `part`.
+    fn match_key(&mut self, part: &[u8]) -> Candidates {
+        if self.key.is_empty() {
+            return self.paths_with(part);
         }
+        self.keep_key(part);
+        let matched = self.paths_with(&self.key);
+        self.key.clear();
+        matched
     }
 
-    fn match_key(&self) -> Candidates {
-        let Some(among) = self.objects.last().filter(|_| self.key.len() <= self.key_limit) else {
+    fn paths_with(&self, key: &[u8]) -> Candidates {
+        let Some(among) = self.objects.last().filter(|_| key.len() <= self.key_limit) else {
             return Candidates::NONE;
         };
         let depth = self.objects.len() - 1;
-        if memchr::memchr(b'\\', &self.key).is_none() {
-            return self.paths.with_key(*among, depth, &self.key);
+        if !key.contains(&b'\\') {
+            return self.paths.with_key(*among, depth, key);
         }
-        let quoted = [b"\"", self.key.as_slice(), b"\""].concat();
+        let quoted = [b"\"", key, b"\""].concat();
         match serde_json::from_slice::<String>(&quoted) {
             Ok(key) => self.paths.with_key(*among, depth, key.as_bytes()),
             Err(_) => Candidates::NONE,
@@ -275,4 +280,11 @@ impl JsonWalk {
         self.state = State::Skip(depth);
         text.len()
     }
+}
+
+/// Most strings are keys and names: a call of `memchr2` costs more than a look at their few bytes.
+fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
+    let (near, far) = text.split_at(text.len().min(16));
+    let found = near.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    found.or_else(|| memchr2(b'"', b'\\', far).map(|at| near.len() + at))
 }

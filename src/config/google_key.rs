@@ -129,16 +129,11 @@ fn secret(value: Option<String>, name: &'static str) -> Result<ApiKey, GoogleKey
 /// SECURITY: a secret goes there, so nobody on the way may read it.
 fn token_endpoint(uri: &str) -> Result<Endpoint, GoogleKeyError> {
     let (origin, path) = Origin::split(uri).map_err(|_error| GoogleKeyError::TokenUri)?;
-    if !origin.is_tls() && !is_this_machine(&origin) {
+    if !origin.is_confidential() {
         return Err(GoogleKeyError::TokenUri);
     }
     let path = if path.is_empty() { "/".to_owned() } else { path };
     Ok(Endpoint { origin, path, proxy: None })
-}
-
-fn is_this_machine(origin: &Origin) -> bool {
-    let address = origin.host().parse::<std::net::IpAddr>();
-    address.map_or(origin.host() == "localhost", |address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod preset;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -249,7 +248,7 @@ impl Reader<'_> {
         }
         credential.proxy_url =
             self.egress(&at("proxy-url"), proxy_url.as_ref(), &credential.origin);
-        if !is_safe(&credential.origin) {
+        if !credential.origin.is_confidential() {
             let what = "is not https: whoever is on the way can read the token and use it";
             self.warn(&at("base-url"), what);
         }
@@ -320,7 +319,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        if !is_safe(&origin) {
+        if !origin.is_confidential() {
             let what = "must be https, except on this machine: passwords and tokens go there \
                         (RFC 6749, section 3.2)";
             self.problem(path, what);
@@ -387,13 +386,4 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// Whether nobody on the way can listen.
-fn is_safe(origin: &Origin) -> bool {
-    let is_loopback = |host: &str| {
-        host.eq_ignore_ascii_case("localhost")
-            || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
-    };
-    origin.is_tls() || is_loopback(origin.host())
 }

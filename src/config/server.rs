@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::raw::{RawCors, RawLimits, RawLog, RawTimeouts};
 use super::reader::Reader;
 use super::shapes::Scalar;
+use crate::types::is_this_machine;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,7 @@ impl Listen {
     /// Whether only this machine can connect.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+        is_this_machine(&self.host)
     }
 }
 

@@ -106,19 +106,19 @@ fn question(
     if !hosted::is_hosted(credential.family) {
         return Ok(Question { target: target(credential, plan.dialect, model, method), body });
     }
-    let (question, left_out) = hosted_question(plan, &body, streams, false)?;
+    let HostedRequest { target, body, dropped: left_out } =
+        hosted_request(plan, &body, streams, false)?;
     dropped.extend(&left_out);
-    Ok(question)
+    Ok(Question { target, body })
 }
 
-/// What a host is asked, and what it would not take.
-fn hosted_question(
+fn hosted_request(
     plan: &LocalPlan,
     body: &Bytes,
     streams: bool,
     only_counts: bool,
-) -> Result<(Question, Dropped), GatewayError> {
-    let (HostedRequest { target, body }, left_out) = hosted::request(&HostedCall {
+) -> Result<HostedRequest, GatewayError> {
+    hosted::request(&HostedCall {
         credential: plan.credential(),
         dialect: plan.dialect,
         model: plan.upstream_model.as_str(),
@@ -127,8 +127,7 @@ fn hosted_question(
         completes_text: false,
         body,
         client_fields: &HeaderMap::new(),
-    })?;
-    Ok((Question { target, body }, left_out))
+    })
 }
 
 fn target(credential: &Credential, dialect: Dialect, model: &str, method: &str) -> String {

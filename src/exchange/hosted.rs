@@ -49,6 +49,15 @@ pub(super) struct HostedRequest {
     /// Path and query, whole.
     pub target: String,
     pub body: Bytes,
+    /// Members of the call that the host would not take.
+    pub dropped: Dropped,
+}
+
+impl HostedRequest {
+    /// Has all that the call has.
+    fn of_all(target: String, body: Bytes) -> Self {
+        Self { target, body, dropped: Dropped::default() }
+    }
 }
 
 pub(super) const fn is_hosted(family: Family) -> bool {
@@ -60,21 +69,19 @@ pub(super) const fn can_count(family: Family) -> bool {
     !is_hosted(family) || matches!(family, Family::VertexClaude)
 }
 
-/// The request that asks a host for what `call` asks, and what had to be left out of it. Only for what
-/// [`is_hosted`] says is one.
-pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped), GatewayError> {
-    let request = match call.credential.family {
+/// The request that asks a host for what `call` asks. Only for what [`is_hosted`] says is one.
+pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
+    match call.credential.family {
         Family::Azure => azure::request(call),
         Family::Bedrock => bedrock::request(call),
         Family::VertexClaude => vertex_claude::request(call),
-        Family::Codex => return codex::request(call),
+        Family::Codex => codex::request(call),
         Family::Claude
         | Family::OpenAi
         | Family::Gemini
         | Family::Vertex
         | Family::OpenAiCompatible => Err(GatewayError::Internal),
-    };
-    request.map(|request| (request, Dropped::default()))
+    }
 }
 
 /// The question that tells whether a host takes a credential, where it has no list of models to ask for.

@@ -38,8 +38,7 @@ pub(super) fn call(
     let credential = plan.credential();
     let mut dropped = Dropped::default();
     let (target, body, body_was_decoded) = if hosted::is_hosted(credential.family) {
-        let hosted;
-        (hosted, dropped) = hosted::request(&HostedCall {
+        let hosted = hosted::request(&HostedCall {
             credential,
             dialect: plan.dialect,
             model: plan.upstream_model.as_str(),
@@ -49,6 +48,7 @@ pub(super) fn call(
             body: &body_for_host(plan, call),
             client_fields: &client_fields(plan, call),
         })?;
+        dropped = hosted.dropped;
         (Target::Whole(hosted.target), RequestBody::buffered(hosted.body), true)
     } else {
         let (body, body_was_decoded) = body_of_call(plan, call)?;

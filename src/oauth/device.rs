@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::token_endpoint::{TokenEndpointError, TokenRequest, read_token_answer, written};
+use super::token_endpoint::{
+    TokenEndpointError, TokenRequest, read_token_answer, seconds, written,
+};
 use crate::config::OAuthClient;
 use crate::types::ApiKey;
 
@@ -88,10 +90,16 @@ pub fn read_device_answer(status: u16, body: &[u8]) -> Result<DeviceGrant, Devic
         user_code: answer.user_code.filter(is_shown).ok_or(Without("a code to show"))?,
         verification_uri: address.as_deref().and_then(web).ok_or(Without("an address to show"))?,
         verification_uri_complete: answer.verification_uri_complete.as_deref().and_then(web),
-        expires_in: seconds(answer.expires_in.as_ref())
+        expires_in: answer
+            .expires_in
+            .as_ref()
+            .and_then(seconds)
             .unwrap_or(USUAL_LIFETIME)
             .clamp(Duration::from_secs(1), LONGEST_LIFETIME),
-        interval: seconds(answer.interval.as_ref())
+        interval: answer
+            .interval
+            .as_ref()
+            .and_then(seconds)
             .unwrap_or(USUAL_INTERVAL)
             .clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL),
     })
@@ -101,13 +109,6 @@ pub fn read_device_answer(status: u16, body: &[u8]) -> Result<DeviceGrant, Devic
 fn web(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
     matches!(url.scheme(), "https" | "http").then(|| url.to_string())
-}
-
-/// A number, or a text with one.
-fn seconds(value: Option<&Value>) -> Option<Duration> {
-    let value = value?;
-    let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// How long to wait between two questions.

@@ -208,7 +208,8 @@ fn error_code(body: &[u8]) -> Option<String> {
     }
 }
 
-fn seconds(value: &Value) -> Option<Duration> {
+/// A number, or a text with one.
+pub(super) fn seconds(value: &Value) -> Option<Duration> {
     let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
     Duration::try_from_secs_f64(seconds).ok()
 }

@@ -1,6 +1,7 @@
 //! Scheme, host and port of an upstream.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use url::Url;
@@ -76,6 +77,20 @@ impl Origin {
     pub fn authority(&self) -> &str {
         &self.0.authority
     }
+
+    /// Whether nobody on the way can read what is sent: it is encrypted, or does not leave the machine.
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        self.is_tls() || is_this_machine(self.host())
+    }
+}
+
+/// Whether a host, a name or an address without brackets, is this machine wherever it is looked up. Names
+/// below `localhost` are not: some resolvers ask DNS for them, against RFC 6761, section 6.3.
+#[must_use]
+pub fn is_this_machine(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 impl fmt::Display for Origin {
@@ -113,6 +128,26 @@ mod tests {
                 (origin, path, host, port),
                 "{address}"
             );
+        }
+    }
+
+    #[test]
+    fn nobody_on_the_way_can_read_what_is_encrypted_or_stays_here() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("https://sts.example",        true,  "encrypted"),
+            ("http://127.0.0.1:9",         true,  "this machine"),
+            ("http://127.8.9.1",           true,  "this machine, by another of its addresses"),
+            ("http://LOCALHOST:9",         true,  "this machine, by name"),
+            ("http://[::1]:9",             true,  "this machine, IPv6"),
+            ("http://[::ffff:127.0.0.1]",  true,  "this machine, IPv4 in IPv6"),
+            ("http://10.0.0.1",            false, "the network at home"),
+            ("http://127.0.0.1.example",   false, "begins like this machine"),
+            ("http://a.localhost",         false, "some resolvers ask DNS"),
+        ];
+        for (address, expected, why) in cases {
+            let (origin, _path) = Origin::split(address).unwrap();
+            assert_eq!(origin.is_confidential(), expected, "{address}: {why}");
         }
     }
 

@@ -10,9 +10,8 @@
 //! An upstream that `NO_PROXY` names goes through none of them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use crate::types::Origin;
+use crate::types::{Origin, is_this_machine};
 
 use super::super::problem::{Warning, WarningKind};
 use super::super::reader::Reader;
@@ -45,12 +44,10 @@ impl EgressRules {
 }
 
 /// Variables are set for the whole machine, by people who think of the network: to them, a server on
-/// the machine itself is not behind the proxy.
+/// the machine itself is not behind the proxy. Names below `localhost` mean it, too (RFC 6761, section 6.3).
 fn is_on_this_machine(origin: &Origin) -> bool {
     let host = origin.host().trim_end_matches('.');
-    let last = host.rsplit('.').next().unwrap_or_default();
-    last.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+    is_this_machine(host) || host.rsplit('.').next().is_some_and(is_this_machine)
 }
 
 /// The first of these variables that is not empty. Lower case goes first, as in curl.

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use super::{
-    Question, X_AMPGATE_ESTIMATED, hosted_question, outgoing, target, tell_what_was_dropped,
+    Question, X_AMPGATE_ESTIMATED, hosted_request, outgoing, target, tell_what_was_dropped,
 };
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::UpstreamFailure;
@@ -59,7 +59,8 @@ async fn ask(
 ) -> Option<u64> {
     let model = plan.upstream_model.as_str();
     if hosted::is_hosted(plan.credential().family) {
-        let (question, _) = hosted_question(plan, &written.body, false, true).ok()?;
+        let hosted = hosted_request(plan, &written.body, false, true).ok()?;
+        let question = Question { target: hosted.target, body: hosted.body };
         return answered(plan, call, proof, question).await;
     }
     let target = match plan.dialect {

@@ -33,7 +33,7 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayErr
             format!("{base}/deployments/{deployment}/{method}?api-version={version}")
         }
     };
-    Ok(HostedRequest { target, body: named(call.body, call.model)? })
+    Ok(HostedRequest::of_all(target, named(call.body, call.model)?))
 }
 
 fn named(body: &Bytes, model: &str) -> Result<Bytes, GatewayError> {

@@ -40,17 +40,15 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayErr
         lists.filter_map(|list| list.to_str().ok()).flat_map(known_flags).collect()
     };
     let body = request_body(body, &flags).map_err(GatewayError::BadBody)?;
-    Ok(HostedRequest { target: path(&credential.base_path, model, *streams), body })
+    Ok(HostedRequest::of_all(path(&credential.base_path, model, *streams), body))
 }
 
 /// What is asked to find out whether Bedrock takes the credential: a call that is refused for its body,
 /// once it is known whose it is. There is no question that Bedrock's runtime answers for free.
 pub(super) fn probe(credential: &Credential) -> HostedRequest {
     let model = credential.models.first().map_or("none", |model| model.name.as_str());
-    HostedRequest {
-        target: path(&credential.base_path, model, false),
-        body: Bytes::from_static(b"{}"),
-    }
+    let target = path(&credential.base_path, model, false);
+    HostedRequest::of_all(target, Bytes::from_static(b"{}"))
 }
 
 /// Anthropic's own fields mean nothing here, and a field in the name of the signature must be ours: it

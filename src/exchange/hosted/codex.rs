@@ -30,7 +30,7 @@ const OUR_NAME: HeaderValue = HeaderValue::from_static("ampgate");
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped), GatewayError> {
+pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayError> {
     let put_right = for_codex_backend(call.body, call.model);
     let CodexBody { body, dropped: names } =
         put_right.map_err(|unfit| GatewayError::BadBody(unfit.to_string()))?;
@@ -39,7 +39,7 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<(HostedRequest, Dropped),
         dropped.note(name);
     }
     let target = format!("{}/responses", call.credential.base_path);
-    Ok((HostedRequest { target, body }, dropped))
+    Ok(HostedRequest { target, body, dropped })
 }
 
 /// Says whose plan it is and who asks.

@@ -25,7 +25,7 @@ pub(super) fn request(call: &HostedCall<'_>) -> Result<HostedRequest, GatewayErr
     let counted = call.only_counts.then_some(&*model);
     let body = vertex_claude_body(call.body, counted)
         .map_err(|error| GatewayError::BadBody(error.to_string()))?;
-    Ok(HostedRequest { target, body })
+    Ok(HostedRequest::of_all(target, body))
 }
 
 pub(super) fn put_fields(fields: &mut HeaderMap) {
