@@ -53,6 +53,12 @@ struct Waiting {
     tell: oneshot::Sender<Given>,
 }
 
+/// A token that its provider has turned down.
+struct Refusal {
+    token: Arc<Token>,
+    at: SystemTime,
+}
+
 /// Why there is no new token, and until when nobody is asked for one.
 struct Trouble {
     error: TokenError,
@@ -70,7 +76,7 @@ pub(super) struct TokenActor {
     current: Option<Arc<Token>>,
     due_at: Option<SystemTime>,
     /// What its provider has turned down, until there is another.
-    refused: Option<Arc<Token>>,
+    refused: Option<Refusal>,
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
@@ -117,8 +123,12 @@ impl TokenActor {
         let is_refused = |refused: &Token| refused.secret == current.secret;
         // Until there is another, nobody has to be turned down like whoever told us.
         let is_doubtful = self.is_asking || self.trouble.is_some();
-        let is_hidden = is_doubtful && self.refused.as_deref().is_some_and(is_refused);
+        let is_hidden = is_doubtful && self.refused_token().is_some_and(is_refused);
         (!is_hidden && !refused.is_some_and(is_refused)).then_some(current)
+    }
+
+    fn refused_token(&self) -> Option<&Token> {
+        self.refused.as_ref().map(|refusal| &*refusal.token)
     }
 
     /// Why nobody is asked for a token at this time.
@@ -161,15 +171,30 @@ impl TokenActor {
             self.current.as_ref().is_some_and(|current| current.secret == refused.secret)
         };
         if let Some(refused) = refused.filter(is_present) {
-            self.refused = Some(refused.clone());
+            let is_known = self.refused_token().is_some_and(|it| it.secret == refused.secret);
+            if !is_known {
+                self.refused = Some(Refusal { token: refused.clone(), at: self.now() });
+            }
             self.publish();
         }
     }
 
+    /// Where a source has no other token, the refused one has its chance again now and then: else one
+    /// refusal would end an account for good.
+    fn forget_old_refusal(&mut self) {
+        let (now, after) = (self.now(), self.fetch.shows_refused_after());
+        let is_old = |refusal: &mut Refusal| {
+            let ago = now.duration_since(refusal.at).unwrap_or_default();
+            after.is_some_and(|after| ago >= after)
+        };
+        drop(self.refused.take_if(is_old));
+    }
+
     fn ask(&mut self, ctx: &mut Context<Self>) {
         self.is_asking = true;
+        self.forget_old_refusal();
         self.publish();
-        let refused = self.refused.clone();
+        let refused = self.refused.as_ref().map(|refusal| refusal.token.clone());
         let fetched = self.fetch.fetch(refused.clone()).into_actor(self);
         ctx.spawn(
             fetched.map(move |fetched, actor, ctx| actor.learn(fetched, refused.as_ref(), ctx)),
@@ -216,7 +241,7 @@ impl TokenActor {
         let now = self.now();
         let known = self.current.take();
         let is_new = known.as_ref().is_none_or(|known| known.secret != token.secret);
-        if self.refused.take().is_some_and(|refused| refused.secret != token.secret) {
+        if self.refused.take().is_some_and(|refusal| refusal.token.secret != token.secret) {
             self.renewed_at = Some(now);
         }
         let account = self.source.name();
@@ -244,7 +269,7 @@ impl TokenActor {
             tracing::warn!(account, source = %self.source, reason = %error, "no token without help");
             self.policy.metrics.token_refreshed(account, "login_needed");
         }
-        if self.refused.as_ref().map(|token| &token.secret)
+        if self.refused_token().map(|token| &token.secret)
             == self.current.as_ref().map(|token| &token.secret)
         {
             self.current = None;
@@ -355,6 +380,9 @@ impl Handler<Reconfigure> for TokenActor {
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
         if has_reason && !self.is_asking && !self.is_stopping {
+            if self.fetch.shows_refused_after().is_some() {
+                self.refused = None;
+            }
             self.ask(ctx);
         }
     }

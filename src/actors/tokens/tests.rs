@@ -1,4 +1,6 @@
-use std::cell::RefCell;
+mod refused;
+
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -62,6 +64,7 @@ impl Time {
 struct Source {
     questions: Rc<RefCell<VecDeque<(Option<Arc<Token>>, oneshot::Sender<Fetched>)>>>,
     asked: Rc<RefCell<u32>>,
+    shows_refused_after: Rc<Cell<Option<Duration>>>,
 }
 
 impl Fetch for Source {
@@ -74,6 +77,10 @@ impl Fetch for Source {
 
     fn reconfigure(&self, _: &TokenPolicy) -> bool {
         true
+    }
+
+    fn shows_refused_after(&self) -> Option<Duration> {
+        self.shows_refused_after.get()
     }
 }
 
