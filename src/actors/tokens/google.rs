@@ -14,7 +14,7 @@ mod assertion;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -25,6 +25,7 @@ use url::form_urlencoded::Serializer;
 
 use self::answer::{Asker, Granted};
 use self::assertion::{Asserted, assertion};
+use super::fetch::{SHOW_AGAIN, unless_refused};
 use super::http::{Answer, Question, ask};
 use super::{AccountFacts, Fetch, FetchError, Fetched, Token, TokenPolicy, TokenSecret};
 use crate::actors::upstream::{Upstream, UpstreamActor};
@@ -98,9 +99,22 @@ impl GoogleFetch {
 }
 
 impl Fetch for GoogleFetch {
-    /// A refused token is no different: each question brings a new one.
-    fn fetch(&self, _refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
-        self.clone().token().boxed_local()
+    /// The token endpoint makes a new token for each question; the metadata server gives one again until
+    /// it is about to expire, be it refused or not.
+    fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
+        let token = self.clone().token();
+        let fetched = async move {
+            unless_refused(token.await?, refused.as_deref(), |token| {
+                let whose = token.account.label.as_deref().unwrap_or("the account");
+                format!("Google refuses the token of {whose}, and has given no other")
+            })
+        };
+        fetched.boxed_local()
+    }
+
+    /// What an account may do arrives everywhere some minutes after it was granted.
+    fn shows_refused_after(&self) -> Option<Duration> {
+        Some(SHOW_AGAIN)
     }
 }
 
