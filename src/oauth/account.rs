@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::claims::{Claims, read_claims};
 use super::token_endpoint::Granted;
@@ -177,7 +178,7 @@ impl StoredAccount {
 
     /// The text for a file. It has the tokens in it: for nothing but a file that its owner alone reads.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self) -> Zeroizing<String> {
         let open = |key: &ApiKey| key.expose().to_owned();
         // To the millisecond, so that what is written and what was meant are told apart by no rounding
         // that anybody notices.
@@ -198,7 +199,7 @@ impl StoredAccount {
         };
         let mut text = serde_json::to_string_pretty(&written).expect("it has text keys only");
         text.push('\n');
-        text
+        Zeroizing::new(text)
     }
 }
 

@@ -22,6 +22,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use url::form_urlencoded::Serializer;
+use zeroize::Zeroizing;
 
 use self::answer::{Asker, Granted};
 use self::assertion::{Asserted, assertion};
@@ -141,6 +142,7 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
     // A mounted secret is away for a moment while it is replaced.
     let text = std::fs::read_to_string(path)
         .map_err(|error| later(format!("`{}` cannot be read: {error}", path.display())))?;
+    let text = Zeroizing::new(text);
     let wrong = |what: String| FetchError::Final { reason: format!("`{}` {what}", path.display()) };
     let key = GoogleKey::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let mut form = Serializer::new(String::new());
@@ -164,7 +166,8 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
     };
     let account = AccountFacts { id: key.quota_project, label: Some(label), plan: None };
     let endpoint = key.token.through(proxy);
-    Ok(Prepared { asker, endpoint, form: Some(form.finish().into()), account })
+    let form = Bytes::from_owner(Zeroizing::new(form.finish()));
+    Ok(Prepared { asker, endpoint, form: Some(form), account })
 }
 
 fn later(cause: String) -> FetchError {

@@ -266,7 +266,7 @@ impl Inner {
             name: client.name.clone(),
             method: Method::POST,
             fields: HeaderMap::new(),
-            body: Some((question.content_type, Bytes::from(question.body))),
+            body: Some((question.content_type, Bytes::from_owner(question.body))),
         };
         match ask(&upstream, question).await {
             Ok(answer) => {
