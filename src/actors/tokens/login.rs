@@ -124,10 +124,15 @@ enum Use {
     LogIn(String),
 }
 
-/// What to do with an account: the one rule. `refused` is what its provider has turned down.
-fn judge(account: &StoredAccount, refused: Option<&Token>, now: SystemTime) -> Use {
-    if let Some(reason) = &account.login_needed {
-        return Use::LogIn(reason.clone());
+/// What `client` does with an account: the one rule. `refused` is what its provider has turned down.
+fn judge(
+    account: &StoredAccount,
+    client: &str,
+    refused: Option<&Token>,
+    now: SystemTime,
+) -> Use {
+    if let Some(reason) = account.login_needed_by(client) {
+        return Use::LogIn(reason.to_owned());
     }
     let is_refused = refused.is_some_and(
         |refused| matches!(&refused.secret, TokenSecret::Bearer(it) if *it == account.access_token),
@@ -194,13 +199,17 @@ impl Inner {
     fn is_valid(&self, account: &StoredAccount) -> bool {
         let now = self.policy.borrow().clock.now();
         let is_over = account.expires_at.is_some_and(|expires_at| expires_at <= now);
-        !is_over && account.login_needed.is_none()
+        !is_over && account.login_needed_by(&self.account.client.identity()).is_none()
+    }
+
+    fn judge(&self, account: &StoredAccount, refused: Option<&Token>) -> Use {
+        let now = self.policy.borrow().clock.now();
+        judge(account, &self.account.client.identity(), refused, now)
     }
 
     /// What is known without a question; `None`: the server has to be asked.
     fn settled(&self, account: &StoredAccount, refused: Option<&Token>) -> Option<Fetched> {
-        let now = self.policy.borrow().clock.now();
-        match judge(account, refused, now) {
+        match self.judge(account, refused) {
             Use::Show => Some(Ok(token_of(account))),
             Use::LogIn(reason) => Some(Err(self.login_needed(&reason))),
             Use::Refresh(token) => match &*self.spent.borrow() {
@@ -218,8 +227,7 @@ impl Inner {
         account: StoredAccount,
         refused: Option<&Token>,
     ) -> Fetched {
-        let now = self.policy.borrow().clock.now();
-        let Use::Refresh(refresh_token) = judge(&account, refused, now) else {
+        let Use::Refresh(refresh_token) = self.judge(&account, refused) else {
             return Ok(token_of(&account));
         };
         // A folder that takes no file, or a disk that is full, costs no login.
@@ -236,13 +244,14 @@ impl Inner {
                     if self.lost_one.take() { ", after an answer of its got lost" } else { "" };
                 let reason = format!("the authorization server says `{code}`{after}: {meaning}");
                 let told = format!("{reason}; {}", remedy(code, self.account.client.name.as_str()));
-                self.spent.replace(Some((refresh_token, told.clone())));
-                if !is_of_client(code) {
-                    let account = StoredAccount { login_needed: Some(reason), ..account };
-                    let (_lock, written) = locked(lock, move |lock| lock.write(&account)).await?;
-                    if let Err(error) = written {
-                        tracing::warn!(%error, "cannot note that a new login is needed");
-                    }
+                self.spent.replace(Some((refresh_token.clone(), told.clone())));
+                if !is_of_client(code)
+                    && let Some(other) = self.note(lock, refresh_token, reason).await?
+                {
+                    let other = self.settled(&other, refused);
+                    return other.unwrap_or_else(|| {
+                        Err(later("another process has refreshed it meanwhile".to_owned()))
+                    });
                 }
                 Err(FetchError::Final { reason: told })
             }
@@ -253,6 +262,32 @@ impl Inner {
                 Err(later(error.to_string()))
             }
         }
+    }
+
+    /// Writes down why nobody is to ask with a refresh token any more. Returns the account that is in the
+    /// file instead when that has other tokens: where a volume has no locks that all replicas see, another
+    /// may have asked first, and its answer must not be written over.
+    async fn note(
+        &self,
+        lock: AccountLock,
+        refused: ApiKey,
+        reason: String,
+    ) -> Result<Option<StoredAccount>, FetchError> {
+        let client = self.account.client.identity();
+        let noting = move |lock: &mut AccountLock| {
+            let there = lock.read()?;
+            if there.refresh_token.as_ref() != Some(&refused) {
+                return Ok(Some(there));
+            }
+            let (login_needed, refused_client) = (Some(reason), Some(client));
+            lock.write(&StoredAccount { login_needed, refused_client, ..there })?;
+            Ok(None)
+        };
+        let (_lock, noted) = locked(lock, noting).await?;
+        Ok(noted.unwrap_or_else(|error: StoreError| {
+            tracing::warn!(%error, "cannot note that a new login is needed");
+            None
+        }))
     }
 
     async fn ask(&self, refresh_token: &ApiKey) -> Result<Granted, TokenEndpointError> {
