@@ -2,6 +2,7 @@
 
 mod race;
 mod server;
+mod stop;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

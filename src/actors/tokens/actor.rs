@@ -42,7 +42,12 @@ pub(super) struct Look;
 #[rtype(result = "()")]
 pub(super) struct Reconfigure(pub TokenPolicy);
 
-/// Asks to begin no question any more, and to be told when none is under way.
+/// Asks to begin no question any more that no request needs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Drain;
+
+/// Asks to begin no question any more, and to be told when none is under way that has spent something.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Settle;
@@ -80,6 +85,8 @@ pub(super) struct TokenActor {
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
+    /// The process is about to end: only who needs a token has one asked for.
+    is_draining: bool,
     /// The process ends: nothing is asked any more.
     is_stopping: bool,
     waiting: Vec<Waiting>,
@@ -106,6 +113,7 @@ impl TokenActor {
             renewed_at: None,
             trouble: None,
             is_asking: false,
+            is_draining: false,
             is_stopping: false,
             waiting: Vec::new(),
             settling: Vec::new(),
@@ -326,6 +334,9 @@ impl TokenActor {
 
     /// Whether there is a reason to ask that is nobody's request.
     fn is_due(&self, now: SystemTime) -> bool {
+        if self.is_draining {
+            return self.fetch.is_unfinished();
+        }
         match &self.trouble {
             Some(trouble) => trouble.until <= now,
             None if self.fetch.is_unfinished() => true,
@@ -388,6 +399,15 @@ impl Handler<Reconfigure> for TokenActor {
     }
 }
 
+impl Handler<Drain> for TokenActor {
+    type Result = ();
+
+    /// What begins now might keep the process from its end, for a token that it does not need any more.
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.is_draining = true;
+    }
+}
+
 impl Handler<Settle> for TokenActor {
     type Result = ResponseFuture<()>;
 
@@ -395,7 +415,7 @@ impl Handler<Settle> for TokenActor {
     fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
         self.is_stopping = true;
         let (tell, told) = oneshot::channel();
-        if self.is_asking {
+        if self.fetch.stop() && self.is_asking {
             self.settling.push(tell);
         }
         Box::pin(async { told.await.unwrap_or_default() })

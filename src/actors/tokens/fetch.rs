@@ -43,6 +43,12 @@ pub trait Fetch: 'static {
         false
     }
 
+    /// Spends nothing from now on, whatever it has been asked. Returns whether it is about to learn or to
+    /// write what takes the place of something spent: the end of the process waits for that.
+    fn stop(&self) -> bool {
+        false
+    }
+
     /// How soon it may be asked again after a final error, to see whether somebody has helped.
     fn look_again(&self) -> Duration {
         LOOK_AGAIN

@@ -60,6 +60,10 @@ struct Inner {
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
     /// Whether it has been told that they could not.
     told_unwritten: Cell<bool>,
+    /// Whether a refresh token may be spent whose successor is not on the disk.
+    is_spending: Cell<bool>,
+    /// The process ends: no refresh token is spent any more.
+    is_stopping: Cell<bool>,
     /// Whether the last answer got lost.
     lost_one: Cell<bool>,
     /// Whether anybody has had a token of this process.
@@ -76,6 +80,8 @@ impl Login {
             spent: RefCell::default(),
             unwritten: RefCell::default(),
             told_unwritten: Cell::default(),
+            is_spending: Cell::default(),
+            is_stopping: Cell::default(),
             lost_one: Cell::default(),
             has_shown: Cell::default(),
             facts: RefCell::default(),
@@ -87,7 +93,11 @@ impl Fetch for Login {
     fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
         let inner = self.0.clone();
         // A task of its own, since whoever waits may be gone before the answer is written down.
-        let task = actix_rt::spawn(async move { inner.fetch(refused.as_deref()).await });
+        let task = actix_rt::spawn(async move {
+            let fetched = inner.fetch(refused.as_deref()).await;
+            inner.is_spending.set(false);
+            fetched
+        });
         Box::pin(async {
             task.await.unwrap_or_else(|_gone| Err(later("the refresh was broken off".to_owned())))
         })
@@ -108,6 +118,12 @@ impl Fetch for Login {
         self.0.unwritten.borrow().is_some()
     }
 
+    /// Who still waits for a lock has spent nothing, and finds that it is over.
+    fn stop(&self) -> bool {
+        self.0.is_stopping.set(true);
+        self.0.is_spending.get()
+    }
+
     fn look_again(&self) -> Duration {
         LOOK_AGAIN
     }
@@ -125,12 +141,7 @@ enum Use {
 }
 
 /// What `client` does with an account: the one rule. `refused` is what its provider has turned down.
-fn judge(
-    account: &StoredAccount,
-    client: &str,
-    refused: Option<&Token>,
-    now: SystemTime,
-) -> Use {
+fn judge(account: &StoredAccount, client: &str, refused: Option<&Token>, now: SystemTime) -> Use {
     if let Some(reason) = account.login_needed_by(client) {
         return Use::LogIn(reason.to_owned());
     }
@@ -233,6 +244,10 @@ impl Inner {
         // A folder that takes no file, or a disk that is full, costs no login.
         let (lock, ready) = locked(lock, AccountLock::prepare).await?;
         ready.map_err(|error| self.unusable(&error))?;
+        if self.is_stopping.get() {
+            return Err(later("the gateway stops".to_owned()));
+        }
+        self.is_spending.set(true);
         match self.ask(&refresh_token).await {
             Ok(granted) => {
                 self.lost_one.set(false);
@@ -341,6 +356,7 @@ impl Inner {
         let Some((lock, account)) = self.unwritten.take() else {
             return Err(later("nothing is left to be written".to_owned()));
         };
+        self.is_spending.set(true);
         match self.settled(&account, refused) {
             Some(Ok(_)) => Ok(self.keep(lock, account).await),
             Some(Err(error)) => {

@@ -1,4 +1,5 @@
 mod refused;
+mod stop;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -76,6 +77,10 @@ impl Fetch for Source {
     }
 
     fn reconfigure(&self, _: &TokenPolicy) -> bool {
+        true
+    }
+
+    fn stop(&self) -> bool {
         true
     }
 
@@ -399,20 +404,6 @@ async fn an_account_that_is_gone_from_the_configuration_stops() {
 }
 
 #[actix_web::test]
-async fn the_end_waits_for_a_question_that_is_under_way() {
-    let bench = Bench::new();
-    eventually("a question", || bench.source.asked() == 1).await;
-    let tokens = bench.tokens.clone();
-    let mut end = Box::pin(tokens.settled());
-    assert!(futures::poll!(&mut end).is_pending());
-
-    bench.source.answer(Ok(bench.time.token("one", HOUR))).await;
-
-    end.await;
-    bench.tokens.settled().await; // and for nothing where there is none
-}
-
-#[actix_web::test]
 async fn refreshes_are_counted_by_what_came_of_them() {
     let (bench, _) = Bench::with_token("one").await;
     let known = bench.tokens.0.as_ref().unwrap();
@@ -472,18 +463,4 @@ async fn nobody_waits_for_another_try_of_what_has_failed() {
     eventually("another try", || bench.source.asked() == 2).await;
 
     assert_eq!(bench.get().await, Err(TokenError::Unavailable { cause: "away".to_owned() }));
-}
-
-/// Fault of the first version: a refresh could begin between the last wait of a stop and its end, and its
-/// refresh token was spent for nobody.
-#[actix_web::test]
-async fn nothing_is_asked_once_the_process_is_about_to_end() {
-    let (bench, _one) = Bench::with_token("one").await;
-
-    bench.tokens.settled().await;
-    bench.time.pass(2 * HOUR);
-    bench.look().await;
-
-    assert!(bench.get().await.is_err());
-    assert_eq!(bench.source.asked(), 1);
 }

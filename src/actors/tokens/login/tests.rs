@@ -1,4 +1,5 @@
 mod shared;
+mod stop;
 
 use super::*;
 
