@@ -85,6 +85,8 @@ pub(super) struct TokenActor {
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
+    /// A reload came while one was asked: what that finds may be of before.
+    asks_again: bool,
     /// The process is about to end: only who needs a token has one asked for.
     is_draining: bool,
     /// The process ends: nothing is asked any more.
@@ -113,6 +115,7 @@ impl TokenActor {
             renewed_at: None,
             trouble: None,
             is_asking: false,
+            asks_again: false,
             is_draining: false,
             is_stopping: false,
             waiting: Vec::new(),
@@ -243,6 +246,20 @@ impl TokenActor {
                 _ => self.answer(waiting, ctx),
             }
         }
+        if std::mem::take(&mut self.asks_again) && !self.is_asking {
+            self.look_anew(ctx);
+        }
+    }
+
+    /// Asks because somebody may have changed something.
+    fn look_anew(&mut self, ctx: &mut Context<Self>) {
+        if self.is_stopping {
+            return;
+        }
+        if self.fetch.shows_refused_after().is_some() {
+            self.refused = None;
+        }
+        self.ask(ctx);
     }
 
     fn take(&mut self, token: Token) -> Arc<Token> {
@@ -390,11 +407,10 @@ impl Handler<Reconfigure> for TokenActor {
         }
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
-        if has_reason && !self.is_asking && !self.is_stopping {
-            if self.fetch.shows_refused_after().is_some() {
-                self.refused = None;
-            }
-            self.ask(ctx);
+        if has_reason && self.is_asking {
+            self.asks_again = true;
+        } else if has_reason {
+            self.look_anew(ctx);
         }
     }
 }
