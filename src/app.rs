@@ -31,7 +31,8 @@ use crate::drain::Drain;
 use crate::telemetry::{Traces, TracesError};
 use crate::types::ApiKey;
 
-/// After the drain time every stream is told to end; this is for the telling.
+/// After the drain time every stream is told to end; this is for the telling. What comes behind it has
+/// limits of its own: `deploy/checks/support.py` adds them up.
 const AFTER_DRAIN: Duration = Duration::from_secs(5);
 
 /// Why the gateway did not start.
@@ -174,6 +175,7 @@ impl Gateway {
         let drain_timeout = live.houses.borrow().settings.timeouts.drain;
         tracing::info!(timeout = %humantime::format_duration(drain_timeout), "draining");
         drain.begin();
+        live.houses.borrow().tokens.drain();
         let mut stopped = std::pin::pin!(handle.stop(true));
         let time_is_up = async {
             tokio::select! {

@@ -4,7 +4,9 @@ import functools
 import re
 
 import yaml
-from support import ROOT, effective, expect, is_exact, read, run, seconds, seconds_after_drain, statement
+from support import (
+    ROOT, effective, expect, is_exact, read, run, seconds, seconds_after_drain, seconds_for_streams, statement,
+)
 
 OWN_IMAGE = "ampgate"
 CONFIGURED = ("gateway", "replica")
@@ -90,7 +92,9 @@ def _():
     drain = seconds(settings_of("gateway")["timeouts"]["drain"])
     for name, service in services().items():
         if service["image"] == OWN_IMAGE or name == "balancer":
-            expect(seconds(service["stop_grace_period"]) > drain + seconds_after_drain(), name)
+            rest = seconds_for_streams() if name == "balancer" else seconds_after_drain()
+            given = seconds(service["stop_grace_period"])
+            expect(given > drain + rest, f"{name}: {given} s, and {drain + rest} s is the least")
 
 
 @statement("every file that a service mounts is there, and nobody is kept from reading it")

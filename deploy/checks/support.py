@@ -58,9 +58,34 @@ def seconds(duration):
     return sum(int(number) * units[unit] for number, unit in parts)
 
 
+STREAMS = ("src/app.rs", "AFTER_DRAIN")
+
+# Each is waited for when the one before has ended: `Gateway::serve` and `run` in src/app.rs.
+BEHIND_THE_DRAIN = [
+    STREAMS,  # to be told that they end
+    ("src/actors/tokens/http.rs", "PATIENCE"),  # the answer to a question for new tokens
+    ("src/actors/tokens.rs", "WRITING"),
+    ("src/actors/state.rs", "LEAVING"),
+    ("src/telemetry/traces/export.rs", "FLUSH_TIMEOUT"),
+    ("src/app/admin_listener.rs", "SHUTDOWN_SECONDS"),
+]
+
+
+def constant(path, name):
+    """The seconds that the gateway's source gives to something."""
+    found = re.search(rf"const {name}: (?:Duration = Duration::from_secs\(|u64 = )(\d+)\b", read(path))
+    expect(found, f"{path} has no {name}")
+    return int(found[1])
+
+
+def seconds_for_streams():
+    """What the gateway takes at most to end the streams that the drain has left."""
+    return constant(*STREAMS)
+
+
 def seconds_after_drain():
-    """What the gateway takes to end what the drain has left."""
-    return int(re.search(r"AFTER_DRAIN: Duration = Duration::from_secs\((\d+)\)", read("src/app.rs"))[1])
+    """What the gateway takes at most between its drain and its end."""
+    return sum(constant(path, name) for path, name in BEHIND_THE_DRAIN)
 
 
 def bare_environment(home, more):

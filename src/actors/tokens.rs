@@ -37,7 +37,7 @@ use futures::future::join_all;
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use health::{AccountHealth, AccountState};
 
-use self::actor::{Get, Look, Reconfigure, Settle, TokenActor, stopping};
+use self::actor::{Drain, Get, Look, Reconfigure, Settle, TokenActor, stopping};
 use self::aws::Aws;
 use self::codex_file::CodexFile;
 use self::google::GoogleFetch;
@@ -58,9 +58,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a request waits for a token before it goes on without; the question goes on.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long the end of the process waits for questions that are under way: a refresh token that is spent
-/// has to be written down.
-const SETTLING: Duration = Duration::from_secs(10);
+/// For new tokens to be on the disk, and the other replicas to be told that they are.
+const WRITING: Duration = Duration::from_secs(5);
+
+/// How long the end of the process waits for refresh tokens that are spent, and whose successors nobody has
+/// written down: for as long as their server may take to answer.
+const SETTLING: Duration = http::PATIENCE.saturating_add(WRITING);
 
 /// What a request shows its provider for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,8 +216,16 @@ impl Tokens {
         known.order.iter().filter_map(health).collect()
     }
 
-    /// Waits for the questions that are under way, for some ten seconds at most. For the end of the
-    /// process, so that no refresh token is spent whose successor nobody has written down.
+    /// Begins no refresh any more that no request needs. For the beginning of a drain, beside which those
+    /// that are under way may end.
+    pub fn drain(&self) {
+        for account in self.0.iter().flat_map(|known| known.accounts.values()) {
+            account.actor.do_send(Drain);
+        }
+    }
+
+    /// Begins nothing any more, and waits for refresh tokens that are spent until their successors are
+    /// written down, for 35 seconds at most. For the end of the process.
     pub async fn settled(&self) {
         let Some(known) = &self.0 else { return };
         let all = join_all(known.accounts.values().map(|account| account.actor.send(Settle)));

@@ -68,7 +68,8 @@ fn all(settings: &Settings, now: SystemTime) -> Vec<Shown> {
     let of_entries = settings.oauth.iter().flat_map(|entry| {
         entry.accounts.iter().map(move |listed| {
             let stored = store::read(&entry.account_file(&listed.id));
-            Shown::of(entry.name().as_str(), listed, stored, now)
+            let (name, client) = (entry.name().as_str(), entry.client.identity());
+            Shown::of(name, &client, listed, stored, now)
         })
     });
     of_entries.collect()
@@ -77,12 +78,13 @@ fn all(settings: &Settings, now: SystemTime) -> Vec<Shown> {
 impl Shown {
     fn of(
         provider: &str,
+        client: &str,
         listed: &ListedAccount,
         stored: Result<StoredAccount, StoreError>,
         now: SystemTime,
     ) -> Self {
         let (state, reason) = match &stored {
-            Ok(stored) => judge(stored, now),
+            Ok(stored) => judge(stored, client, now),
             Err(error) if error.is_missing() => {
                 (State::LoginNeeded, Some("its file is gone".to_owned()))
             }
@@ -105,9 +107,9 @@ impl Shown {
     }
 }
 
-fn judge(stored: &StoredAccount, now: SystemTime) -> (State, Option<String>) {
-    if let Some(reason) = &stored.login_needed {
-        return (State::LoginNeeded, Some(reason.clone()));
+fn judge(stored: &StoredAccount, client: &str, now: SystemTime) -> (State, Option<String>) {
+    if let Some(reason) = stored.login_needed_by(client) {
+        return (State::LoginNeeded, Some(reason.to_owned()));
     }
     let is_over = stored.expires_at.is_some_and(|at| at <= now);
     match (is_over, &stored.refresh_token) {
@@ -189,8 +191,8 @@ mod tests {
 
     fn shown(stored: StoredAccount, at: SystemTime) -> Shown {
         let id = AccountId::parse("anna").unwrap();
-        let listed = ListedAccount { id, label: Some("Anna".to_owned()) };
-        Shown::of("company", &listed, Ok(stored), at)
+        let listed = ListedAccount::new(id, Some("Anna".to_owned()));
+        Shown::of("company", "gate", &listed, Ok(stored), at)
     }
 
     #[test]
@@ -200,6 +202,8 @@ mod tests {
             login_needed: Some("invalid_grant".to_owned()),
             ..stored(Some(3_600), true)
         };
+        let refused_before =
+            StoredAccount { refused_client: Some("old".to_owned()), ..refused.clone() };
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
             (stored(Some(3_600), true),  now(), "in 1h",  "valid",                       "fresh"),
@@ -207,6 +211,7 @@ mod tests {
             (stored(Some(3_600), false), later, "1m ago", "login needed: its token has", "nothing to refresh it with"),
             (stored(None, false),        later, "-",      "valid",                       "nobody has said"),
             (refused,                    now(), "in 1h",  "login needed: invalid_grant", "refused for good"),
+            (refused_before,             now(), "in 1h",  "valid",                       "refused to another client"),
         ];
         for (stored, at, expires, state, why) in cases {
             let row = row(&shown(stored, at), at);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
 
 use super::Failure;
 use crate::actors::tokens::http::{Answer, Question, Unanswered, ask};
@@ -64,7 +65,7 @@ impl<'a> AuthorizationServer<'a> {
             name: self.entry.name().clone(),
             method: Method::POST,
             fields: HeaderMap::new(),
-            body: Some((request.content_type, request.body.into())),
+            body: Some((request.content_type, Bytes::from_owner(request.body))),
         };
         ask(&self.upstream, question).await
     }

@@ -55,6 +55,14 @@ pub struct OAuthClient {
     pub token_request: TokenRequestForm,
 }
 
+impl OAuthClient {
+    /// Who asks, and whom: what a refusal of a refresh token is about besides the token.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{} at {}", self.client_id, self.token)
+    }
+}
+
 /// How an authorization server wants its questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenRequestForm {

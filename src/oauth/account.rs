@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::claims::{Claims, read_claims};
 use super::token_endpoint::Granted;
@@ -33,6 +34,9 @@ pub struct StoredAccount {
     pub scope: Option<String>,
     /// Why these tokens are of no use any more, until there is a new login.
     pub login_needed: Option<String>,
+    /// Which client was told so ([`OAuthClient::identity`](crate::config::OAuthClient::identity)); `None`:
+    /// whichever asks.
+    pub refused_client: Option<String>,
     /// What another version has written.
     pub others: Others,
 }
@@ -82,6 +86,8 @@ struct Written {
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     login_needed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_client: Option<String>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -106,6 +112,7 @@ impl StoredAccount {
             account_id: None,
             scope: None,
             login_needed: None,
+            refused_client: None,
             others: Others::default(),
         };
         unknown.renewed(granted, now)
@@ -137,6 +144,7 @@ impl StoredAccount {
             account_id: either(|claims| &claims.account_id, &self.account_id),
             scope: granted.scope.or_else(|| self.scope.clone()),
             login_needed: None,
+            refused_client: None,
             access_token: granted.access_token,
             id_token,
             others: self.others.clone(),
@@ -171,13 +179,22 @@ impl StoredAccount {
             account_id: written.account_id,
             scope: written.scope,
             login_needed: written.login_needed,
+            refused_client: written.refused_client,
             others: Others(written.others),
         })
     }
 
+    /// Why the client with this identity needs a new login. A refusal may be the fault of a `client-id` or a
+    /// `token-url` that was wrong for a while, and ends with it.
+    #[must_use]
+    pub fn login_needed_by(&self, client: &str) -> Option<&str> {
+        let is_about_it = self.refused_client.as_deref().is_none_or(|refused| refused == client);
+        self.login_needed.as_deref().filter(|_| is_about_it)
+    }
+
     /// The text for a file. It has the tokens in it: for nothing but a file that its owner alone reads.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self) -> Zeroizing<String> {
         let open = |key: &ApiKey| key.expose().to_owned();
         // To the millisecond, so that what is written and what was meant are told apart by no rounding
         // that anybody notices.
@@ -194,11 +211,12 @@ impl StoredAccount {
             account_id: self.account_id.clone(),
             scope: self.scope.clone(),
             login_needed: self.login_needed.clone(),
+            refused_client: self.refused_client.clone(),
             others: self.others.0.clone(),
         };
         let mut text = serde_json::to_string_pretty(&written).expect("it has text keys only");
         text.push('\n');
-        text
+        Zeroizing::new(text)
     }
 }
 

@@ -179,7 +179,7 @@ mod tests {
         let asked = device_request(&fixtures::client());
 
         let expected = "scope=openid+offline_access&client_id=gate&client_secret=hush";
-        assert_eq!(asked.body, expected);
+        assert_eq!(asked.body.as_str(), expected);
         assert_eq!(asked.content_type, "application/x-www-form-urlencoded");
     }
 

@@ -27,7 +27,7 @@ mod tests {
 
         let expected =
             "token=hush-token&token_type_hint=refresh_token&client_id=gate&client_secret=hush";
-        assert_eq!(asked.body, expected);
+        assert_eq!(asked.body.as_str(), expected);
         assert!(!format!("{asked:?}").contains("hush"));
     }
 }

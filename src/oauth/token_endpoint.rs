@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use crate::config::{OAuthClient, TokenRequestForm};
 use crate::types::ApiKey;
@@ -28,7 +29,7 @@ pub enum Grant<'a> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenRequest {
     pub content_type: &'static str,
-    pub body: String,
+    pub body: Zeroizing<String>,
 }
 
 impl fmt::Debug for TokenRequest {
@@ -70,17 +71,17 @@ pub(super) fn written<'a>(
     if let Some(secret) = &client.client_secret {
         members.push(("client_secret", secret.expose()));
     }
-    match client.token_request {
-        TokenRequestForm::Form => TokenRequest {
-            content_type: "application/x-www-form-urlencoded",
-            body: form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish(),
-        },
+    let (content_type, body) = match client.token_request {
+        TokenRequestForm::Form => (
+            "application/x-www-form-urlencoded",
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish(),
+        ),
         TokenRequestForm::Json => {
             let members = members.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
-            let body = Value::Object(members.collect::<Map<_, _>>()).to_string();
-            TokenRequest { content_type: "application/json", body }
+            ("application/json", Value::Object(members.collect::<Map<_, _>>()).to_string())
         }
-    }
+    };
+    TokenRequest { content_type, body: Zeroizing::new(body) }
 }
 
 /// The tokens of an answer.

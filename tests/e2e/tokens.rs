@@ -2,6 +2,7 @@
 
 mod race;
 mod server;
+mod stop;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -437,4 +438,60 @@ async fn new_tokens_that_cannot_be_written_are_used_and_written_as_soon_as_they_
     .await;
     assert_eq!(stage.stored().refresh_token.unwrap().expose(), "hush-refresh-a-1");
     assert_eq!(stage.server.questions(), 1);
+}
+
+/// Fault of the first version: the loser of a race that no lock had kept apart wrote what it had read before
+/// over the winner's tokens, with the note that a login was needed.
+#[actix_web::test]
+async fn who_loses_a_race_on_a_volume_without_locks_wrote_over_the_winners_tokens() {
+    let stage = Stage::new().await;
+    let refused = r#"{"error":{"code":"refresh_token_reused"}}"#;
+    stage.server.will([Reply::SaysWhenTold(401, refused)]);
+    stage.taken.only(["hush-access-won"]);
+    stage.time.pass(HOUR);
+    let winner = async {
+        stage.server.asked(1).await;
+        let key = |text| ApiKey::parse(text).unwrap();
+        let won = StoredAccount {
+            access_token: key("hush-access-won"),
+            refresh_token: Some(key("hush-refresh-won")),
+            ..account("a", stage.time.now())
+        };
+        let file = file_of(&stage.accounts, "a");
+        let new = file.with_extension("new");
+        std::fs::write(&new, won.to_text()).unwrap();
+        std::fs::rename(new, file).unwrap();
+        stage.server.tell();
+        won
+    };
+
+    let (answer, won) = futures::join!(stage.ask(), winner);
+
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(stage.stored(), won);
+    assert_eq!(stage.server.questions(), 1);
+}
+
+/// Fault of the first version: what a wrong `client-id` had drawn was noted for whoever asked, and outlived
+/// its correction.
+#[actix_web::test]
+async fn a_refusal_that_an_edit_of_the_client_has_drawn_outlived_the_edit() {
+    let (time, server, folder) =
+        (Time::new(), RotatingServer::start().await, tempfile::tempdir().unwrap());
+    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
+    let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
+    write(folder.path(), "a", &account("a", time.now()));
+    time.pass(HOUR);
+    server.will([Reply::Says(400, r#"{"error":"invalid_grant"}"#)]);
+    let ask = async |yaml: &str| {
+        let gateway = TestGateway::start_at(yaml, time.clock()).await;
+        gateway.post_json("/v1/messages", QUESTION).await.status
+    };
+    assert_eq!(ask(&yaml.replace("client-id: gate", "client-id: gait")).await, 503);
+    let stored = || store::read(&file_of(folder.path(), "a")).unwrap();
+    assert!(stored().login_needed.is_some());
+
+    assert_eq!(ask(&yaml).await, 200);
+
+    assert_eq!(stored().login_needed, None, "there are new tokens");
 }

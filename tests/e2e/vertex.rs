@@ -141,6 +141,27 @@ async fn a_machine_in_google_cloud_needs_no_file() {
     assert!(only_call(&google).target.contains("/projects/p-env/"));
 }
 
+/// Fault of the first version: the metadata server's one token was shown again by each call, asked for anew
+/// by each, and nothing rested.
+#[actix_web::test]
+async fn a_refused_token_that_the_metadata_server_gives_again_was_shown_by_each_call() {
+    let google = Google::answering(200, JSON, GEMINI_ANSWER).await;
+    let host = google.origin().strip_prefix("http://").unwrap();
+    let variables = [("GCE_METADATA_HOST", host), ("GOOGLE_CLOUD_PROJECT", "p-env")];
+    let gateway = TestGateway::start_in(&configuration(&google, ""), &variables).await;
+    assert_eq!(ask_gemini(&gateway).await.status, 200);
+    google.repeat_the_token();
+    google.end_tokens();
+
+    let answer = ask_gemini(&gateway).await;
+
+    assert_eq!((answer.status, google.calls().len()), (401, 2), "it has no other");
+    for _ in 0..3 {
+        let answer = ask_gemini(&gateway).await;
+        assert_eq!((answer.status, google.calls().len()), (503, 2), "{}", answer.text());
+    }
+}
+
 #[actix_web::test]
 async fn a_key_that_google_refuses_is_told_without_a_secret_and_puts_nothing_to_rest() {
     let google = Google::answering(200, JSON, GEMINI_ANSWER).await;

@@ -42,7 +42,12 @@ pub(super) struct Look;
 #[rtype(result = "()")]
 pub(super) struct Reconfigure(pub TokenPolicy);
 
-/// Asks to begin no question any more, and to be told when none is under way.
+/// Asks to begin no question any more that no request needs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Drain;
+
+/// Asks to begin no question any more, and to be told when none is under way that has spent something.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Settle;
@@ -51,6 +56,12 @@ pub(super) struct Settle;
 struct Waiting {
     refused: Option<Arc<Token>>,
     tell: oneshot::Sender<Given>,
+}
+
+/// A token that its provider has turned down.
+struct Refusal {
+    token: Arc<Token>,
+    at: SystemTime,
 }
 
 /// Why there is no new token, and until when nobody is asked for one.
@@ -70,10 +81,14 @@ pub(super) struct TokenActor {
     current: Option<Arc<Token>>,
     due_at: Option<SystemTime>,
     /// What its provider has turned down, until there is another.
-    refused: Option<Arc<Token>>,
+    refused: Option<Refusal>,
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
+    /// A reload came while one was asked: what that finds may be of before.
+    asks_again: bool,
+    /// The process is about to end: only who needs a token has one asked for.
+    is_draining: bool,
     /// The process ends: nothing is asked any more.
     is_stopping: bool,
     waiting: Vec<Waiting>,
@@ -100,6 +115,8 @@ impl TokenActor {
             renewed_at: None,
             trouble: None,
             is_asking: false,
+            asks_again: false,
+            is_draining: false,
             is_stopping: false,
             waiting: Vec::new(),
             settling: Vec::new(),
@@ -117,8 +134,12 @@ impl TokenActor {
         let is_refused = |refused: &Token| refused.secret == current.secret;
         // Until there is another, nobody has to be turned down like whoever told us.
         let is_doubtful = self.is_asking || self.trouble.is_some();
-        let is_hidden = is_doubtful && self.refused.as_deref().is_some_and(is_refused);
+        let is_hidden = is_doubtful && self.refused_token().is_some_and(is_refused);
         (!is_hidden && !refused.is_some_and(is_refused)).then_some(current)
+    }
+
+    fn refused_token(&self) -> Option<&Token> {
+        self.refused.as_ref().map(|refusal| &*refusal.token)
     }
 
     /// Why nobody is asked for a token at this time.
@@ -161,15 +182,30 @@ impl TokenActor {
             self.current.as_ref().is_some_and(|current| current.secret == refused.secret)
         };
         if let Some(refused) = refused.filter(is_present) {
-            self.refused = Some(refused.clone());
+            let is_known = self.refused_token().is_some_and(|it| it.secret == refused.secret);
+            if !is_known {
+                self.refused = Some(Refusal { token: refused.clone(), at: self.now() });
+            }
             self.publish();
         }
     }
 
+    /// Where a source has no other token, the refused one has its chance again now and then: else one
+    /// refusal would end an account for good.
+    fn forget_old_refusal(&mut self) {
+        let (now, after) = (self.now(), self.fetch.shows_refused_after());
+        let is_old = |refusal: &mut Refusal| {
+            let ago = now.duration_since(refusal.at).unwrap_or_default();
+            after.is_some_and(|after| ago >= after)
+        };
+        drop(self.refused.take_if(is_old));
+    }
+
     fn ask(&mut self, ctx: &mut Context<Self>) {
         self.is_asking = true;
+        self.forget_old_refusal();
         self.publish();
-        let refused = self.refused.clone();
+        let refused = self.refused.as_ref().map(|refusal| refusal.token.clone());
         let fetched = self.fetch.fetch(refused.clone()).into_actor(self);
         ctx.spawn(
             fetched.map(move |fetched, actor, ctx| actor.learn(fetched, refused.as_ref(), ctx)),
@@ -210,13 +246,27 @@ impl TokenActor {
                 _ => self.answer(waiting, ctx),
             }
         }
+        if std::mem::take(&mut self.asks_again) && !self.is_asking {
+            self.look_anew(ctx);
+        }
+    }
+
+    /// Asks because somebody may have changed something.
+    fn look_anew(&mut self, ctx: &mut Context<Self>) {
+        if self.is_stopping {
+            return;
+        }
+        if self.fetch.shows_refused_after().is_some() {
+            self.refused = None;
+        }
+        self.ask(ctx);
     }
 
     fn take(&mut self, token: Token) -> Arc<Token> {
         let now = self.now();
         let known = self.current.take();
         let is_new = known.as_ref().is_none_or(|known| known.secret != token.secret);
-        if self.refused.take().is_some_and(|refused| refused.secret != token.secret) {
+        if self.refused.take().is_some_and(|refusal| refusal.token.secret != token.secret) {
             self.renewed_at = Some(now);
         }
         let account = self.source.name();
@@ -244,7 +294,7 @@ impl TokenActor {
             tracing::warn!(account, source = %self.source, reason = %error, "no token without help");
             self.policy.metrics.token_refreshed(account, "login_needed");
         }
-        if self.refused.as_ref().map(|token| &token.secret)
+        if self.refused_token().map(|token| &token.secret)
             == self.current.as_ref().map(|token| &token.secret)
         {
             self.current = None;
@@ -301,6 +351,9 @@ impl TokenActor {
 
     /// Whether there is a reason to ask that is nobody's request.
     fn is_due(&self, now: SystemTime) -> bool {
+        if self.is_draining {
+            return self.fetch.is_unfinished();
+        }
         match &self.trouble {
             Some(trouble) => trouble.until <= now,
             None if self.fetch.is_unfinished() => true,
@@ -354,9 +407,20 @@ impl Handler<Reconfigure> for TokenActor {
         }
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
-        if has_reason && !self.is_asking && !self.is_stopping {
-            self.ask(ctx);
+        if has_reason && self.is_asking {
+            self.asks_again = true;
+        } else if has_reason {
+            self.look_anew(ctx);
         }
+    }
+}
+
+impl Handler<Drain> for TokenActor {
+    type Result = ();
+
+    /// What begins now might keep the process from its end, for a token that it does not need any more.
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.is_draining = true;
     }
 }
 
@@ -367,7 +431,7 @@ impl Handler<Settle> for TokenActor {
     fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
         self.is_stopping = true;
         let (tell, told) = oneshot::channel();
-        if self.is_asking {
+        if self.fetch.stop() && self.is_asking {
             self.settling.push(tell);
         }
         Box::pin(async { told.await.unwrap_or_default() })

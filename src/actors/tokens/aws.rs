@@ -9,6 +9,7 @@ mod http;
 use std::error::Error;
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -20,7 +21,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use futures::future::LocalBoxFuture;
 
 use self::http::{AwsHttp, serve};
-use super::fetch::{Fetch, FetchError, Fetched};
+use super::fetch::{Fetch, FetchError, Fetched, SHOW_AGAIN, unless_refused};
 use super::{AccountFacts, Token, TokenSecret};
 use crate::actors::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
 use crate::config::{AwsKeys, AwsSource, Proxy};
@@ -57,14 +58,22 @@ impl Fetch for Aws {
             }
         }
     }
+
+    /// A new access key is unknown to some of AWS for a while, and a disabled one can be enabled.
+    fn shows_refused_after(&self) -> Option<Duration> {
+        Some(SHOW_AGAIN)
+    }
 }
 
-/// Written keys are what they are: nobody but a person can put others in their place.
+/// Written keys are what they are: nobody but a person can put others in their place, or make AWS take
+/// them.
 fn written(keys: &AwsKeys, refused: Option<&Token>) -> Fetched {
     let secret = TokenSecret::Aws(keys.clone());
     if refused.is_some_and(|refused| refused.secret == secret) {
         let id = &keys.access_key_id;
-        let reason = format!("AWS refuses the access key {id}; write keys that are good");
+        let reason = format!(
+            "AWS refuses the access key {id}; write keys that are good, or enable it. It is tried once a minute"
+        );
         return Err(FetchError::Final { reason });
     }
     let account = AccountFacts { label: Some(keys.access_key_id.clone()), ..Default::default() };
@@ -73,12 +82,10 @@ fn written(keys: &AwsKeys, refused: Option<&Token>) -> Fetched {
 
 /// Places that give the same keys again may give others later.
 fn not_refused(token: Token, refused: Option<&Token>) -> Fetched {
-    if refused.is_some_and(|refused| refused.secret == token.secret) {
-        let id = token.account.label.unwrap_or_default();
-        let cause = format!("AWS refuses the access key {id}, and no other has been found");
-        return Err(FetchError::Later { cause, wait: None });
-    }
-    Ok(token)
+    unless_refused(token, refused, |token| {
+        let id = token.account.label.as_deref().unwrap_or_default();
+        format!("AWS refuses the access key {id}, and no other has been found")
+    })
 }
 
 /// Where keys are looked for anew each time: profiles change, and a role's keys are good for hours.
@@ -169,7 +176,7 @@ fn told(error: &CredentialsError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 

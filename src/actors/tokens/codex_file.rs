@@ -16,6 +16,7 @@ use actix_web::http::header::HeaderValue;
 use futures::FutureExt as _;
 use futures::future::{LocalBoxFuture, ready};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::fetch::{Fetch, FetchError, Fetched};
 use super::{AccountFacts, Token, TokenSecret};
@@ -124,7 +125,7 @@ fn date(moment: &SystemTime) -> impl fmt::Display {
     humantime::format_rfc3339_seconds(*moment)
 }
 
-fn read_small(file: &Path) -> Result<Vec<u8>, NoLogin> {
+fn read_small(file: &Path) -> Result<Zeroizing<Vec<u8>>, NoLogin> {
     let length = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(NoLogin::Missing),
         metadata => metadata.map_err(NoLogin::Unreadable)?.len(),
@@ -132,7 +133,7 @@ fn read_small(file: &Path) -> Result<Vec<u8>, NoLogin> {
     if length > MAX_FILE_BYTES {
         return Err(NoLogin::TooLarge);
     }
-    fs::read(file).map_err(NoLogin::Unreadable)
+    fs::read(file).map(Zeroizing::new).map_err(NoLogin::Unreadable)
 }
 
 /// Both forms in one: what Codex keeps under `tokens` stands by itself in `CLIProxyAPI`'s.

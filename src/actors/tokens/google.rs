@@ -14,7 +14,7 @@ mod assertion;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -22,9 +22,11 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use url::form_urlencoded::Serializer;
+use zeroize::Zeroizing;
 
 use self::answer::{Asker, Granted};
 use self::assertion::{Asserted, assertion};
+use super::fetch::{SHOW_AGAIN, unless_refused};
 use super::http::{Answer, Question, ask};
 use super::{AccountFacts, Fetch, FetchError, Fetched, Token, TokenPolicy, TokenSecret};
 use crate::actors::upstream::{Upstream, UpstreamActor};
@@ -98,9 +100,22 @@ impl GoogleFetch {
 }
 
 impl Fetch for GoogleFetch {
-    /// A refused token is no different: each question brings a new one.
-    fn fetch(&self, _refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
-        self.clone().token().boxed_local()
+    /// The token endpoint makes a new token for each question; the metadata server gives one again until
+    /// it is about to expire, be it refused or not.
+    fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
+        let token = self.clone().token();
+        let fetched = async move {
+            unless_refused(token.await?, refused.as_deref(), |token| {
+                let whose = token.account.label.as_deref().unwrap_or("the account");
+                format!("Google refuses the token of {whose}, and has given no other")
+            })
+        };
+        fetched.boxed_local()
+    }
+
+    /// What an account may do arrives everywhere some minutes after it was granted.
+    fn shows_refused_after(&self) -> Option<Duration> {
+        Some(SHOW_AGAIN)
     }
 }
 
@@ -127,6 +142,7 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
     // A mounted secret is away for a moment while it is replaced.
     let text = std::fs::read_to_string(path)
         .map_err(|error| later(format!("`{}` cannot be read: {error}", path.display())))?;
+    let text = Zeroizing::new(text);
     let wrong = |what: String| FetchError::Final { reason: format!("`{}` {what}", path.display()) };
     let key = GoogleKey::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let mut form = Serializer::new(String::new());
@@ -150,7 +166,8 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
     };
     let account = AccountFacts { id: key.quota_project, label: Some(label), plan: None };
     let endpoint = key.token.through(proxy);
-    Ok(Prepared { asker, endpoint, form: Some(form.finish().into()), account })
+    let form = Bytes::from_owner(Zeroizing::new(form.finish()));
+    Ok(Prepared { asker, endpoint, form: Some(form), account })
 }
 
 fn later(cause: String) -> FetchError {

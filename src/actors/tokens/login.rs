@@ -60,6 +60,10 @@ struct Inner {
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
     /// Whether it has been told that they could not.
     told_unwritten: Cell<bool>,
+    /// Whether a refresh token may be spent whose successor is not on the disk.
+    is_spending: Cell<bool>,
+    /// The process ends: no refresh token is spent any more.
+    is_stopping: Cell<bool>,
     /// Whether the last answer got lost.
     lost_one: Cell<bool>,
     /// Whether anybody has had a token of this process.
@@ -76,6 +80,8 @@ impl Login {
             spent: RefCell::default(),
             unwritten: RefCell::default(),
             told_unwritten: Cell::default(),
+            is_spending: Cell::default(),
+            is_stopping: Cell::default(),
             lost_one: Cell::default(),
             has_shown: Cell::default(),
             facts: RefCell::default(),
@@ -87,7 +93,11 @@ impl Fetch for Login {
     fn fetch(&self, refused: Option<Arc<Token>>) -> LocalBoxFuture<'static, Fetched> {
         let inner = self.0.clone();
         // A task of its own, since whoever waits may be gone before the answer is written down.
-        let task = actix_rt::spawn(async move { inner.fetch(refused.as_deref()).await });
+        let task = actix_rt::spawn(async move {
+            let fetched = inner.fetch(refused.as_deref()).await;
+            inner.is_spending.set(false);
+            fetched
+        });
         Box::pin(async {
             task.await.unwrap_or_else(|_gone| Err(later("the refresh was broken off".to_owned())))
         })
@@ -104,8 +114,19 @@ impl Fetch for Login {
         self.0.facts.borrow().clone()
     }
 
+    /// A login changes the list of accounts, and with it the configuration.
+    fn may_have_changed(&self) -> bool {
+        true
+    }
+
     fn is_unfinished(&self) -> bool {
         self.0.unwritten.borrow().is_some()
+    }
+
+    /// Who still waits for a lock has spent nothing, and finds that it is over.
+    fn stop(&self) -> bool {
+        self.0.is_stopping.set(true);
+        self.0.is_spending.get()
     }
 
     fn look_again(&self) -> Duration {
@@ -124,10 +145,10 @@ enum Use {
     LogIn(String),
 }
 
-/// What to do with an account: the one rule. `refused` is what its provider has turned down.
-fn judge(account: &StoredAccount, refused: Option<&Token>, now: SystemTime) -> Use {
-    if let Some(reason) = &account.login_needed {
-        return Use::LogIn(reason.clone());
+/// What `client` does with an account: the one rule. `refused` is what its provider has turned down.
+fn judge(account: &StoredAccount, client: &str, refused: Option<&Token>, now: SystemTime) -> Use {
+    if let Some(reason) = account.login_needed_by(client) {
+        return Use::LogIn(reason.to_owned());
     }
     let is_refused = refused.is_some_and(
         |refused| matches!(&refused.secret, TokenSecret::Bearer(it) if *it == account.access_token),
@@ -194,13 +215,17 @@ impl Inner {
     fn is_valid(&self, account: &StoredAccount) -> bool {
         let now = self.policy.borrow().clock.now();
         let is_over = account.expires_at.is_some_and(|expires_at| expires_at <= now);
-        !is_over && account.login_needed.is_none()
+        !is_over && account.login_needed_by(&self.account.client.identity()).is_none()
+    }
+
+    fn judge(&self, account: &StoredAccount, refused: Option<&Token>) -> Use {
+        let now = self.policy.borrow().clock.now();
+        judge(account, &self.account.client.identity(), refused, now)
     }
 
     /// What is known without a question; `None`: the server has to be asked.
     fn settled(&self, account: &StoredAccount, refused: Option<&Token>) -> Option<Fetched> {
-        let now = self.policy.borrow().clock.now();
-        match judge(account, refused, now) {
+        match self.judge(account, refused) {
             Use::Show => Some(Ok(token_of(account))),
             Use::LogIn(reason) => Some(Err(self.login_needed(&reason))),
             Use::Refresh(token) => match &*self.spent.borrow() {
@@ -218,13 +243,16 @@ impl Inner {
         account: StoredAccount,
         refused: Option<&Token>,
     ) -> Fetched {
-        let now = self.policy.borrow().clock.now();
-        let Use::Refresh(refresh_token) = judge(&account, refused, now) else {
+        let Use::Refresh(refresh_token) = self.judge(&account, refused) else {
             return Ok(token_of(&account));
         };
         // A folder that takes no file, or a disk that is full, costs no login.
         let (lock, ready) = locked(lock, AccountLock::prepare).await?;
         ready.map_err(|error| self.unusable(&error))?;
+        if self.is_stopping.get() {
+            return Err(later("the gateway stops".to_owned()));
+        }
+        self.is_spending.set(true);
         match self.ask(&refresh_token).await {
             Ok(granted) => {
                 self.lost_one.set(false);
@@ -236,13 +264,14 @@ impl Inner {
                     if self.lost_one.take() { ", after an answer of its got lost" } else { "" };
                 let reason = format!("the authorization server says `{code}`{after}: {meaning}");
                 let told = format!("{reason}; {}", remedy(code, self.account.client.name.as_str()));
-                self.spent.replace(Some((refresh_token, told.clone())));
-                if !is_of_client(code) {
-                    let account = StoredAccount { login_needed: Some(reason), ..account };
-                    let (_lock, written) = locked(lock, move |lock| lock.write(&account)).await?;
-                    if let Err(error) = written {
-                        tracing::warn!(%error, "cannot note that a new login is needed");
-                    }
+                self.spent.replace(Some((refresh_token.clone(), told.clone())));
+                if !is_of_client(code)
+                    && let Some(other) = self.note(lock, refresh_token, reason).await?
+                {
+                    let other = self.settled(&other, refused);
+                    return other.unwrap_or_else(|| {
+                        Err(later("another process has refreshed it meanwhile".to_owned()))
+                    });
                 }
                 Err(FetchError::Final { reason: told })
             }
@@ -253,6 +282,32 @@ impl Inner {
                 Err(later(error.to_string()))
             }
         }
+    }
+
+    /// Writes down why nobody is to ask with a refresh token any more. Returns the account that is in the
+    /// file instead when that has other tokens: where a volume has no locks that all replicas see, another
+    /// may have asked first, and its answer must not be written over.
+    async fn note(
+        &self,
+        lock: AccountLock,
+        refused: ApiKey,
+        reason: String,
+    ) -> Result<Option<StoredAccount>, FetchError> {
+        let client = self.account.client.identity();
+        let noting = move |lock: &mut AccountLock| {
+            let there = lock.read()?;
+            if there.refresh_token.as_ref() != Some(&refused) {
+                return Ok(Some(there));
+            }
+            let (login_needed, refused_client) = (Some(reason), Some(client));
+            lock.write(&StoredAccount { login_needed, refused_client, ..there })?;
+            Ok(None)
+        };
+        let (_lock, noted) = locked(lock, noting).await?;
+        Ok(noted.unwrap_or_else(|error: StoreError| {
+            tracing::warn!(%error, "cannot note that a new login is needed");
+            None
+        }))
     }
 
     async fn ask(&self, refresh_token: &ApiKey) -> Result<Granted, TokenEndpointError> {
@@ -266,7 +321,7 @@ impl Inner {
             name: client.name.clone(),
             method: Method::POST,
             fields: HeaderMap::new(),
-            body: Some((question.content_type, Bytes::from(question.body))),
+            body: Some((question.content_type, Bytes::from_owner(question.body))),
         };
         match ask(&upstream, question).await {
             Ok(answer) => {
@@ -306,6 +361,7 @@ impl Inner {
         let Some((lock, account)) = self.unwritten.take() else {
             return Err(later("nothing is left to be written".to_owned()));
         };
+        self.is_spending.set(true);
         match self.settled(&account, refused) {
             Some(Ok(_)) => Ok(self.keep(lock, account).await),
             Some(Err(error)) => {

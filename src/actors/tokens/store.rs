@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 use crate::oauth::{StoredAccount, UnreadableAccount};
 
@@ -45,6 +46,7 @@ impl StoreError {
 /// Reads an account. What is read is whole, be it that somebody writes at the moment.
 pub fn read(file: &Path) -> Result<StoredAccount, StoreError> {
     let text = fs::read_to_string(file).map_err(|cause| io_error("read", file, cause))?;
+    let text = Zeroizing::new(text);
     let unreadable = |cause| StoreError::Unreadable { file: file.to_owned(), cause };
     StoredAccount::parse(&text).map_err(unreadable)
 }

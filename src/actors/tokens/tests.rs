@@ -1,4 +1,8 @@
-use std::cell::RefCell;
+mod refused;
+mod reload;
+mod stop;
+
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -62,6 +66,8 @@ impl Time {
 struct Source {
     questions: Rc<RefCell<VecDeque<(Option<Arc<Token>>, oneshot::Sender<Fetched>)>>>,
     asked: Rc<RefCell<u32>>,
+    shows_refused_after: Rc<Cell<Option<Duration>>>,
+    may_have_changed: Rc<Cell<bool>>,
 }
 
 impl Fetch for Source {
@@ -74,6 +80,18 @@ impl Fetch for Source {
 
     fn reconfigure(&self, _: &TokenPolicy) -> bool {
         true
+    }
+
+    fn may_have_changed(&self) -> bool {
+        self.may_have_changed.get()
+    }
+
+    fn stop(&self) -> bool {
+        true
+    }
+
+    fn shows_refused_after(&self) -> Option<Duration> {
+        self.shows_refused_after.get()
     }
 }
 
@@ -358,26 +376,6 @@ async fn a_valid_token_outlives_the_login_that_cannot_be_refreshed() {
 }
 
 #[actix_web::test]
-async fn a_reload_keeps_the_token_and_looks_again_where_there_is_none() {
-    let (bench, _) = Bench::with_token("one").await;
-
-    let after = bench.tokens.reconfigured([bench.name.clone()], bench.time.policy());
-
-    assert_eq!(secret(&after.token(&bench.name).await.unwrap()), "one");
-    bench.look().await;
-    assert_eq!(bench.source.asked(), 1);
-    bench.time.pass(HOUR);
-    bench.look().await;
-    bench.source.answer(end()).await;
-    eventually("it is told", || bench.state().as_str() == "login_needed").await;
-    let after = after.reconfigured([bench.name.clone()], bench.time.policy());
-    bench.source.answer(Ok(bench.time.token("two", HOUR))).await;
-    let name = &bench.name;
-    eventually("it is fresh", || after.accounts()[0].state == AccountState::Fresh).await;
-    assert_eq!(secret(&after.token(name).await.unwrap()), "two");
-}
-
-#[actix_web::test]
 async fn an_account_that_is_gone_from_the_configuration_stops() {
     let (bench, _) = Bench::with_token("one").await;
     let weak = bench.tokens.account(&bench.name).unwrap().actor.downgrade();
@@ -389,20 +387,6 @@ async fn an_account_that_is_gone_from_the_configuration_stops() {
     eventually("it has stopped", || weak.upgrade().is_none_or(|actor| !actor.connected())).await;
     assert!(matches!(after.token(&name).await, Err(TokenError::Unavailable { .. })));
     assert!(after.accounts().is_empty());
-}
-
-#[actix_web::test]
-async fn the_end_waits_for_a_question_that_is_under_way() {
-    let bench = Bench::new();
-    eventually("a question", || bench.source.asked() == 1).await;
-    let tokens = bench.tokens.clone();
-    let mut end = Box::pin(tokens.settled());
-    assert!(futures::poll!(&mut end).is_pending());
-
-    bench.source.answer(Ok(bench.time.token("one", HOUR))).await;
-
-    end.await;
-    bench.tokens.settled().await; // and for nothing where there is none
 }
 
 #[actix_web::test]
@@ -465,18 +449,4 @@ async fn nobody_waits_for_another_try_of_what_has_failed() {
     eventually("another try", || bench.source.asked() == 2).await;
 
     assert_eq!(bench.get().await, Err(TokenError::Unavailable { cause: "away".to_owned() }));
-}
-
-/// Fault of the first version: a refresh could begin between the last wait of a stop and its end, and its
-/// refresh token was spent for nobody.
-#[actix_web::test]
-async fn nothing_is_asked_once_the_process_is_about_to_end() {
-    let (bench, _one) = Bench::with_token("one").await;
-
-    bench.tokens.settled().await;
-    bench.time.pass(2 * HOUR);
-    bench.look().await;
-
-    assert!(bench.get().await.is_err());
-    assert_eq!(bench.source.asked(), 1);
 }

@@ -47,7 +47,7 @@ fn a_question_is_written_as_its_server_wants_it() {
     ];
     for (form, secret, grant, body, why) in cases {
         let question = token_request(&client(form, secret), &grant);
-        assert_eq!(question.body, body, "{why}");
+        assert_eq!(question.body.as_str(), body, "{why}");
         let json = question.content_type == "application/json";
         assert_eq!(json, form == Json, "{why}");
     }

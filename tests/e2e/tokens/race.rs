@@ -36,7 +36,7 @@ async fn refusing_both() -> StubUpstream {
     .await
 }
 
-fn start(yaml: &str) -> GatewayProcess {
+pub fn start(yaml: &str) -> GatewayProcess {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ampgate.yaml"), yaml).unwrap();
     let log = [("AMPGATE__LOG__FORMAT", "json"), ("AMPGATE__LOG__LEVEL", "trace")];

@@ -15,6 +15,8 @@ pub enum Reply {
     WhenTold,
     /// This, and nothing is rotated.
     Says(u16, &'static str),
+    /// The same, but not before the test says so.
+    SaysWhenTold(u16, &'static str),
     /// 503, with so many seconds in `Retry-After`.
     Away(u64),
     /// The token is rotated, and the connection ends without a word of it.
@@ -95,6 +97,11 @@ impl State {
         let json = ("content-type", "application/json");
         match reply {
             Some(Reply::Says(status, body)) => {
+                conversation.reply(status, &[json], body).await;
+                return Some(conversation);
+            }
+            Some(Reply::SaysWhenTold(status, body)) => {
+                self.told.notified().await;
                 conversation.reply(status, &[json], body).await;
                 return Some(conversation);
             }

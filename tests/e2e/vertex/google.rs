@@ -22,6 +22,8 @@ pub struct Google {
 struct State {
     origin: RefCell<String>,
     given: Cell<u32>,
+    /// Whether the same token is given to each who asks, as the metadata server does.
+    repeats: Cell<bool>,
     /// Tokens up to this number are refused.
     ended: Cell<u32>,
     /// What the token endpoint says instead of a token.
@@ -53,6 +55,11 @@ impl Google {
     /// How many tokens it has given.
     pub fn given(&self) -> u32 {
         self.state.given.get()
+    }
+
+    /// From now on each is given the token that was given last.
+    pub fn repeat_the_token(&self) {
+        self.state.repeats.set(true);
     }
 
     /// From now on those are refused that were given so far.
@@ -125,7 +132,7 @@ impl State {
             if !is_known {
                 return (400, json, r#"{"error":"invalid_grant"}"#.to_owned());
             }
-            let number = self.given.get() + 1;
+            let number = self.given.get() + u32::from(!self.repeats.get());
             self.given.set(number);
             let token = format!("ya29.hush-{number}");
             let body = json!({ "access_token": token, "expires_in": 3599, "token_type": "Bearer" });

@@ -1,4 +1,5 @@
 mod shared;
+mod stop;
 
 use super::*;
 
@@ -29,6 +30,8 @@ fn an_account_says_what_is_to_be_done_with_it() {
     let log_in = |reason: &str| Use::LogIn(reason.to_owned());
     let (with, without) = (account(Some("refresh"), None), account(None, None));
     let ended = account(Some("refresh"), Some("invalid_grant"));
+    let by_another = StoredAccount { refused_client: Some("old".to_owned()), ..ended.clone() };
+    let by_us = StoredAccount { refused_client: Some("gate".to_owned()), ..ended.clone() };
     let forever = StoredAccount { expires_at: None, ..with.clone() };
     let (refused, of_before) =
         (token_of(&with), token_of(&StoredAccount { access_token: key("before"), ..with.clone() }));
@@ -45,11 +48,14 @@ fn an_account_says_what_is_to_be_done_with_it() {
         (&without, None,             3_600,     log_in("the login has expired"), "it is over"),
         (&without, Some(&refused),   0,         log_in("its provider refuses the token"), "it is of no use"),
         (&ended,   None,             0,         log_in("invalid_grant"), "as its file says"),
+        (&by_us,   None,             0,         log_in("invalid_grant"), "as its file says of this client"),
+        (&by_another, None,          0,         Use::Show, "`client-id` was another when it was refused"),
+        (&by_another, None,          3_000,     refresh(), "so there is no harm in asking"),
         (&forever, None,             1_000_000, Use::Show, "nobody has said that it ends"),
         (&forever, Some(&refused),   1_000_000, refresh(), "it has ended all the same"),
     ];
     for (account, refused, seconds, expected, why) in cases {
-        assert_eq!(judge(account, refused, at(seconds)), expected, "{why}");
+        assert_eq!(judge(account, "gate", refused, at(seconds)), expected, "{why}");
     }
 }
 

@@ -114,7 +114,7 @@ fn there_is_room_for_new_tokens_before_the_old_ones_are_spent_and_none_of_it_sta
     assert!(reserved.len() >= fs::metadata(&file).unwrap().len() + 8 * 1024, "{}", reserved.len());
     assert_eq!(reserved.permissions().mode() & 0o777, 0o600);
     lock.write(&account("short")).unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), account("short").to_text(), "not a byte more");
+    assert_eq!(fs::read_to_string(&file).unwrap(), *account("short").to_text(), "not a byte more");
     assert_eq!(prepared(), None, "it was used, not left");
 
     let longer = account(&"l".repeat(64 * 1024));

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::types::{Origin, ProviderName};
 
 /// At whose server nobody answers: who asks there all the same gets an error.
-fn login_account(file: &Path) -> LoginAccount {
+pub(super) fn login_account(file: &Path) -> LoginAccount {
     let client = OAuthClient {
         name: ProviderName::new("company"),
         authorize_url: None,
@@ -26,6 +26,20 @@ fn login_account(file: &Path) -> LoginAccount {
         token_request: TokenRequestForm::Form,
     };
     LoginAccount { client: Arc::new(client), file: file.to_owned() }
+}
+
+pub(super) fn policy(seconds: u64, state: SharedState) -> TokenPolicy {
+    let long = Duration::from_secs(60);
+    TokenPolicy {
+        upstream: Arc::new(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        }),
+        clock: WallClock::telling(move || at(seconds)),
+        state,
+        metrics: Metrics::default(),
+    }
 }
 
 async fn replica(redis: &TestRedis, name: &str) -> SharedState {
@@ -44,19 +58,7 @@ async fn a_refresh_waits_for_the_other_replicas_and_takes_their_tokens() {
     let file = folder.path().join("account-1.json");
     std::fs::write(&file, account(Some("spent"), None).to_text()).unwrap();
     let long = Duration::from_secs(60);
-    let login = Login::new(
-        login_account(&file),
-        TokenPolicy {
-            upstream: Arc::new(UpstreamPolicy {
-                tls: UpstreamTls::load(None).unwrap(),
-                timeouts: Timeouts { connect: long, idle: long },
-                limits: ConnectionLimits::new(0),
-            }),
-            clock: WallClock::telling(|| at(EXPIRED)),
-            state: mine,
-            metrics: Metrics::default(),
-        },
-    );
+    let login = Login::new(login_account(&file), policy(EXPIRED, mine));
     let name = login.0.lock_name();
     let Turn::Mine(lock) = others.lock(&name, long, Duration::ZERO).await else {
         panic!("it is free")

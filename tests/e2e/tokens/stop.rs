@@ -1,0 +1,41 @@
+//! A stop while a token is being refreshed.
+
+use std::time::SystemTime;
+
+use ampgate::actors::tokens::store;
+
+use super::race::start;
+use super::server::{Reply, RotatingServer};
+use super::{ANSWER, account, configuration, eventually, file_of, write};
+use crate::support::{StubUpstream, expect};
+
+#[actix_web::test]
+async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_ends() {
+    let server = RotatingServer::start().await;
+    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
+    write(folder.path(), "a", &account("a", SystemTime::UNIX_EPOCH));
+    server.will([Reply::WhenTold]);
+    let mut gateway = start(&yaml);
+    server.asked(1).await;
+
+    gateway.signal("-TERM");
+    gateway.log_line_with("draining");
+    let address = gateway.address;
+    let refused = async {
+        // Nothing runs, so the drain is over as soon as the listener is closed.
+        while let Ok(late) = tokio::net::TcpStream::connect(address).await {
+            drop(late);
+            tokio::task::yield_now().await;
+        }
+    };
+    expect(refused, "new connections to be refused").await;
+    server.tell();
+
+    let stored = || store::read(&file_of(folder.path(), "a")).unwrap();
+    eventually("it is written down", async || stored().access_token.expose() == "hush-access-a-1")
+        .await;
+    assert_eq!(stored().refresh_token.unwrap().expose(), "hush-refresh-a-1");
+    assert_eq!(gateway.wait().code(), Some(0));
+}
