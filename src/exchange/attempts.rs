@@ -19,6 +19,7 @@ use super::proof::Proof;
 use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::{OutgoingRequest, UpstreamFailure, UpstreamResponse};
+use crate::adapt::leans_on_a_response;
 use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
@@ -58,6 +59,8 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         reach: call.reach(),
         ways: call.handles.limits.ways_of(call.client),
         brings_login: call.brings_login,
+        leans_on_a_response: call.dialect == Dialect::OpenAiResponses
+            && leans_on_a_response(call.readable_body()),
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);

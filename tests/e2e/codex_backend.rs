@@ -318,6 +318,29 @@ async fn a_stream_that_ends_early_is_no_answer_and_another_plan_gives_one() {
 }
 
 #[actix_web::test]
+async fn what_leans_on_a_kept_response_is_asked_of_a_key_that_serves_the_model() {
+    let login = Login::named("one");
+    let backend = Provider::saying([answer()]).await;
+    let openai = Provider::well("openai").await;
+    let key = format!("openai-api-key: [{{ api-key: k, base-url: '{}/v1' }}]", openai.origin());
+    let more = format!("{ONCE}\nrouting: {{ session-affinity: false }}\n{key}");
+    let gateway = TestGateway::start(&settings(&login, &[backend.origin()], &more)).await;
+    let asked = json!({ "model": "gpt-5", "input": "hi", "previous_response_id": "resp_0" });
+
+    for _ in 0..3 {
+        let response = ask(&gateway, "/v1/responses", &asked).await;
+        assert_eq!((response.status, &response.json()["by"]), (200, &json!("openai")));
+    }
+
+    assert_eq!(backend.asked(), 0);
+    let free = json!({ "model": "gpt-5", "input": "hi" });
+    for _ in 0..2 {
+        assert_eq!(ask(&gateway, "/v1/responses", &free).await.status, 200);
+    }
+    assert_eq!((backend.asked(), openai.asked()), (1, 4), "in turn, as ever");
+}
+
+#[actix_web::test]
 async fn a_client_that_leaves_while_its_answer_is_gathered_closes_the_upstream() {
     let login = Login::named("one");
     let backend = StubUpstream::answering(|mut conversation| async move {

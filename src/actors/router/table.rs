@@ -76,6 +76,18 @@ pub(super) struct Candidates {
     pub found: Found,
 }
 
+impl Candidates {
+    /// Less those that have nothing to go on from, because they keep no response; all of them where no other
+    /// is left, so that the client reads why it gets no answer.
+    pub fn that_keep_responses(mut self) -> Self {
+        let keeps = |candidate: &Candidate| candidate.member.credential.family != Family::Codex;
+        if self.all.iter().any(keeps) {
+            self.all.retain(keeps);
+        }
+        self
+    }
+}
+
 /// Every credential, and the rules that lead to one.
 #[derive(Debug)]
 pub struct RouteTable {
