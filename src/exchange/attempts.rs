@@ -306,11 +306,17 @@ async fn ask(
     credential: &Credential,
     outgoing: OutgoingRequest,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
-    let response = sent::send(call.handles, Some(&call.record), outgoing).await?;
-    if hosted::is_hosted(credential.family) {
-        return hosted::answer(credential, call.streams(), response).await;
+    let (handles, record) = (call.handles, Some(&*call.record));
+    let response = sent::send(handles, record, outgoing).await?;
+    if !hosted::is_hosted(credential.family) {
+        return Ok(response);
     }
-    Ok(response)
+    let answer = hosted::answer(credential, call.streams(), response).await;
+    // The head was well, but an answer that is read to its end here may still be none.
+    if let Err(failure) = &answer {
+        sent::note_failure(handles, record, &credential.provider, failure);
+    }
+    answer
 }
 
 /// Whether a credential is to be asked once more, for less than it has turned down.

@@ -55,14 +55,22 @@ fn note(
     match (outcome, record) {
         (Ok(status), Some(record)) => record.attempt_is_answered(status.as_u16()),
         (Ok(_), None) => {}
-        (Err(failure), record) => {
-            let code = failure.error.code();
-            if matches!(fault_of(&failure.error), Fault::Provider(_)) {
-                handles.metrics.upstream_failed(provider, code);
-            }
-            if let Some(record) = record {
-                record.attempt_fails(code);
-            }
-        }
+        (Err(failure), record) => note_failure(handles, record, provider, failure),
+    }
+}
+
+/// Notes that no answer came, or none that is one.
+pub(super) fn note_failure(
+    handles: &Handles,
+    record: Option<&RequestRecord>,
+    provider: &ProviderName,
+    failure: &UpstreamFailure,
+) {
+    let code = failure.error.code();
+    if matches!(fault_of(&failure.error), Fault::Provider(_)) {
+        handles.metrics.upstream_failed(provider, code);
+    }
+    if let Some(record) = record {
+        record.attempt_fails(code);
     }
 }
