@@ -8,9 +8,14 @@ use crate::support::{Client, Provider, Scripted, SocketClient, StubUpstream, Tes
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
      connection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// Turns the old token down; says back what it hears from whoever has another one.
+/// Lists models to anybody, and joins nobody with the old token; says back what it hears from whoever has
+/// another one.
 async fn backend() -> StubUpstream {
     StubUpstream::answering(|mut conversation| async move {
+        if conversation.request.target.contains("/models") {
+            conversation.reply(200, &[("content-type", "application/json")], "{}").await;
+            return Some(conversation);
+        }
         if conversation.request.mentions(&token("old")) {
             conversation.reply(401, &[("content-type", "application/json")], "{}").await;
             return Some(conversation);
