@@ -24,7 +24,7 @@ mod vertex_claude;
 
 use bytes::{Bytes, BytesMut};
 
-pub use betas::without_beta_flags;
+pub use betas::{has_beta_flag, without_beta_flags};
 pub use codex::{CodexBody, NotForCodex, for_codex_backend, leans_on_a_response};
 pub use thinking::{set_thinking, takes_thinking};
 pub use usage::{UsageHider, ask_for_usage};

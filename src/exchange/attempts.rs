@@ -23,7 +23,6 @@ use crate::adapt::leans_on_a_response;
 use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
-use crate::headers::asks_for_long_context;
 use crate::translate::Dropped;
 use crate::types::{Dialect, ProviderName, Route};
 
@@ -325,7 +324,7 @@ async fn asks_for_less(call: &Call<'_>, plan: &mut LocalPlan, judged: &Judged) -
     if judged.refuses_long_context
         && !plan.strip_long_context
         && plan.credential().learns_long_context()
-        && asks_for_long_context(call.request.headers())
+        && local::asks_for_long_context(plan, call)
     {
         call.handles.router.turned_long_context_down(plan).await;
         plan.strip_long_context = true;
