@@ -297,6 +297,7 @@ fn choose(
         reach: Reach::SameDialect,
         ways: Ways::ALL,
         brings_login: false,
+        leans_on_a_response: false,
     };
     let session = || conversation.and_then(|fields| session_key(fields, dialect, b""));
     match router.choose(&request, &Attempts::default(), session) {

@@ -24,8 +24,8 @@ mod vertex_claude;
 
 use bytes::{Bytes, BytesMut};
 
-pub use betas::without_beta_flags;
-pub use codex::{CodexBody, NotForCodex, for_codex_backend};
+pub use betas::{has_beta_flag, without_beta_flags};
+pub use codex::{CodexBody, NotForCodex, for_codex_backend, leans_on_a_response};
 pub use thinking::{set_thinking, takes_thinking};
 pub use usage::{UsageHider, ask_for_usage};
 pub use vertex_claude::{vertex_claude_body, vertex_claude_name};

@@ -201,6 +201,8 @@ impl ProviderRouter {
             let (dialect, amp_door) = (request.dialect, request.came_through_amp_door);
             return Err(table.not_served(dialect, request.model, amp_door, request.reach));
         };
+        let candidates =
+            if request.leans_on_a_response { candidates.that_keep_responses() } else { candidates };
         let picked = self.pick(&snapshot, &candidates.all, attempts, request, session);
         let (index, probe, conversation) = match picked {
             (Picked::One(index, probe), conversation) => (index, probe, conversation),
@@ -270,6 +272,7 @@ impl ProviderRouter {
             reach: Reach::SameDialect,
             ways: Ways::ALL,
             brings_login: false,
+            leans_on_a_response: false,
         };
         let picked = self.pick(&snapshot, &candidates, attempts, &asked, session);
         let (Picked::One(index, probe), conversation) = picked else { return None };

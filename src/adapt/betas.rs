@@ -34,6 +34,15 @@ pub fn without_beta_flags(body: &Bytes, is_removed: impl Fn(&str) -> bool) -> By
     edits.apply(body)
 }
 
+/// Whether a body has a flag for which `is_meant` says so.
+#[must_use]
+pub fn has_beta_flag(body: &[u8], is_meant: impl Fn(&str) -> bool) -> bool {
+    let members = JsonPart::parse(body).ok().and_then(JsonPart::members).unwrap_or_default();
+    let mut flags =
+        members.iter().filter(|member| member.key == BETAS).flat_map(|list| flags_of(list.value));
+    flags.any(|flag| flag.text().is_some_and(|flag| is_meant(&flag)))
+}
+
 /// A single flag in the place of a list is one, too.
 fn flags_of(list: JsonPart<'_>) -> Vec<JsonPart<'_>> {
     list.elements().unwrap_or_else(|| vec![list])
@@ -62,6 +71,11 @@ mod tests {
         for (body, expected, why) in cases {
             let seen = without_beta_flags(&Bytes::from_static(body.as_bytes()), |flag| flag == "x");
             assert_eq!(String::from_utf8_lossy(&seen), expected, "{why}");
+            assert_eq!(
+                has_beta_flag(body.as_bytes(), |flag| flag == "x"),
+                body != expected,
+                "{why}"
+            );
         }
     }
 }

@@ -35,6 +35,9 @@ const UNSUPPORTED: &[&str] = &[
     "user",
 ];
 
+/// Names the response to go on from.
+const PREVIOUS: &str = "previous_response_id";
+
 /// A body as the backend takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodexBody {
@@ -55,16 +58,27 @@ pub enum NotForCodex {
     LeansOnAResponse,
 }
 
+/// Whether a body in the dialect of Responses goes on from a response that its provider has kept.
+#[must_use]
+pub fn leans_on_a_response(body: &[u8]) -> bool {
+    // Most bodies do not, and are not walked for it.
+    if memchr::memmem::find(body, PREVIOUS.as_bytes()).is_none() {
+        return false;
+    }
+    let members = JsonPart::parse(body).ok().and_then(JsonPart::members).unwrap_or_default();
+    members.iter().rfind(|member| member.key == PREVIOUS).is_some_and(|id| id.value.raw() != "null")
+}
+
 /// Puts a body in the dialect of Responses right for the backend, which calls the model `model`.
 pub fn for_codex_backend(body: &Bytes, model: &str) -> Result<CodexBody, NotForCodex> {
     let whole = JsonPart::parse(body).map_err(|_no_json| NotForCodex::NoObject)?;
     let members = whole.members().ok_or(NotForCodex::NoObject)?;
     let of = |key: &str| members.iter().rfind(|member| member.key == key).map(|found| found.value);
     let is_given = |key: &str| of(key).is_some_and(|value| value.raw() != "null");
-    if is_given("previous_response_id") {
+    if is_given(PREVIOUS) {
         return Err(NotForCodex::LeansOnAResponse);
     }
-    let is_unsupported = |key: &str| key == "previous_response_id" || UNSUPPORTED.contains(&key);
+    let is_unsupported = |key: &str| key == PREVIOUS || UNSUPPORTED.contains(&key);
     let quoted_model = serde_json::Value::from(model).to_string();
     let mut set: Vec<(&str, &str)> = Vec::new();
     if of("model").and_then(JsonPart::text).as_deref() != Some(model) {

@@ -19,10 +19,10 @@ use super::proof::Proof;
 use super::{hosted, local, own_login, sent};
 use crate::actors::router::{Attempts, Choice, Exhausted, Found, LocalPlan, ModelRequest, Reach};
 use crate::actors::upstream::{OutgoingRequest, UpstreamFailure, UpstreamResponse};
+use crate::adapt::leans_on_a_response;
 use crate::config::{Credential, Family};
 use crate::dialect::{Scope, Trouble, TroubleClass, Verdict, is_error_of, session_key};
 use crate::error::GatewayError;
-use crate::headers::asks_for_long_context;
 use crate::translate::Dropped;
 use crate::types::{Dialect, ProviderName, Route};
 
@@ -58,6 +58,8 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<HttpResponse, UpstreamFail
         reach: call.reach(),
         ways: call.handles.limits.ways_of(call.client),
         brings_login: call.brings_login,
+        leans_on_a_response: call.dialect == Dialect::OpenAiResponses
+            && leans_on_a_response(call.readable_body()),
     };
     let mut attempts = Attempts::default();
     let mut rounds = Rounds::new(call);
@@ -303,11 +305,17 @@ async fn ask(
     credential: &Credential,
     outgoing: OutgoingRequest,
 ) -> Result<UpstreamResponse, UpstreamFailure> {
-    let response = sent::send(call.handles, Some(&call.record), outgoing).await?;
-    if hosted::is_hosted(credential.family) {
-        return hosted::answer(credential, call.streams(), response).await;
+    let (handles, record) = (call.handles, Some(&*call.record));
+    let response = sent::send(handles, record, outgoing).await?;
+    if !hosted::is_hosted(credential.family) {
+        return Ok(response);
     }
-    Ok(response)
+    let answer = hosted::answer(credential, call.streams(), response).await;
+    // The head was well, but an answer that is read to its end here may still be none.
+    if let Err(failure) = &answer {
+        sent::note_failure(handles, record, &credential.provider, failure);
+    }
+    answer
 }
 
 /// Whether a credential is to be asked once more, for less than it has turned down.
@@ -316,7 +324,7 @@ async fn asks_for_less(call: &Call<'_>, plan: &mut LocalPlan, judged: &Judged) -
     if judged.refuses_long_context
         && !plan.strip_long_context
         && plan.credential().learns_long_context()
-        && asks_for_long_context(call.request.headers())
+        && local::asks_for_long_context(plan, call)
     {
         call.handles.router.turned_long_context_down(plan).await;
         plan.strip_long_context = true;

@@ -88,6 +88,7 @@ fn asks_for_events(call: &Call<'_>) -> bool {
 }
 
 /// What a provider is asked, and where.
+#[derive(Clone)]
 struct Question {
     target: String,
     body: Bytes,

@@ -15,15 +15,14 @@ use super::hosted::{self, HostedCall};
 use super::proof::Proof;
 use crate::actors::router::LocalPlan;
 use crate::actors::upstream::{OutgoingRequest, RequestBody};
-use crate::adapt::{set_thinking, takes_thinking, without_beta_flags};
+use crate::adapt::{has_beta_flag, set_thinking, takes_thinking, without_beta_flags};
 use crate::body::{find_model, replace_model};
 use crate::config::{AzureApi, Credential, Family, Hosting};
 use crate::dialect::replace_gemini_model;
 use crate::door::{GeminiVersion, ModelCall};
 use crate::error::GatewayError;
 use crate::headers::{
-    ForUpstream, USER_AGENT, asks_for_long_context, is_long_context, strip_long_context,
-    without_credentials,
+    self, ForUpstream, USER_AGENT, is_long_context, strip_long_context, without_credentials,
 };
 use crate::translate::Dropped;
 use crate::types::{Dialect, Thinking};
@@ -74,7 +73,7 @@ pub(super) fn call(
 /// What a host may take over from the client's fields.
 fn client_fields<'a>(plan: &LocalPlan, call: &'a Call<'_>) -> Cow<'a, HeaderMap> {
     let fields = call.request.headers();
-    if !plan.strip_long_context || !asks_for_long_context(fields) {
+    if !plan.strip_long_context || !headers::asks_for_long_context(fields) {
         return Cow::Borrowed(fields);
     }
     let mut fields = fields.clone();
@@ -89,6 +88,18 @@ fn body_for_host(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
         return without_beta_flags(&body, is_long_context);
     }
     body
+}
+
+/// Whether the provider reads the flag for the long context in a call, in the field or, where it hosts
+/// Claude, in the body.
+pub(super) fn asks_for_long_context(plan: &LocalPlan, call: &Call<'_>) -> bool {
+    let is_read_in_body = || {
+        hosted::is_hosted(plan.credential().family)
+            && plan.dialect == Dialect::Anthropic
+            && call.dialect == Dialect::Anthropic
+    };
+    headers::asks_for_long_context(call.request.headers())
+        || (is_read_in_body() && has_beta_flag(call.readable_body(), is_long_context))
 }
 
 /// A WebSocket handshake to the provider.

@@ -44,14 +44,19 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// Whether another token is there now in the place of this one, which its provider has refused.
-    pub(super) async fn is_renewed(&self, credential: &Credential, tokens: &Tokens) -> bool {
+    /// Another token in the place of this one, which its provider has refused, where there is one now.
+    pub(super) async fn renewed(&self, credential: &Credential, tokens: &Tokens) -> Option<Self> {
         match (&credential.auth, self) {
             (Auth::Token(source), Self::Token(refused)) => {
-                tokens.renewed(source, refused).await.is_ok()
+                tokens.renewed(source, refused).await.ok().map(Self::Token)
             }
-            _ => false,
+            _ => None,
         }
+    }
+
+    /// Whether another token is there now in the place of this one, which its provider has refused.
+    pub(super) async fn is_renewed(&self, credential: &Credential, tokens: &Tokens) -> bool {
+        self.renewed(credential, tokens).await.is_some()
     }
 
     /// Whether a 401 says something of the credential: not while its token may be replaced, since a rest

@@ -3,8 +3,11 @@
 use actix_web::http::StatusCode;
 
 use super::attempts::{Fault, fault_of};
+use super::proof::Proof;
 use crate::actors::Handles;
 use crate::actors::upstream::{OutgoingRequest, TunnelAnswer, UpstreamFailure, UpstreamResponse};
+use crate::config::Credential;
+use crate::error::GatewayError;
 use crate::telemetry::RequestRecord;
 use crate::types::ProviderName;
 
@@ -20,6 +23,26 @@ pub(super) async fn send(
     let status = |response: &UpstreamResponse| response.status;
     note(handles, record, &provider, sent.as_ref().map(status));
     sent
+}
+
+/// As [`send`], for a question that is no attempt of the router's: where the provider refuses the token that
+/// `credential` shows, once more with the next one.
+pub(super) async fn send_renewing(
+    handles: &Handles,
+    record: Option<&RequestRecord>,
+    credential: &Credential,
+    proof: &Proof<'_>,
+    ask: impl Fn(&Proof<'_>) -> Result<OutgoingRequest, GatewayError>,
+) -> Result<UpstreamResponse, UpstreamFailure> {
+    let response = send(handles, record, ask(proof)?).await?;
+    if response.status != StatusCode::UNAUTHORIZED {
+        return Ok(response);
+    }
+    let Some(renewed) = proof.renewed(credential, &handles.tokens).await else {
+        return Ok(response);
+    };
+    drop(response); // it holds a place at the provider
+    send(handles, record, ask(&renewed)?).await
 }
 
 /// Opens a WebSocket tunnel.
@@ -55,14 +78,22 @@ fn note(
     match (outcome, record) {
         (Ok(status), Some(record)) => record.attempt_is_answered(status.as_u16()),
         (Ok(_), None) => {}
-        (Err(failure), record) => {
-            let code = failure.error.code();
-            if matches!(fault_of(&failure.error), Fault::Provider(_)) {
-                handles.metrics.upstream_failed(provider, code);
-            }
-            if let Some(record) = record {
-                record.attempt_fails(code);
-            }
-        }
+        (Err(failure), record) => note_failure(handles, record, provider, failure),
+    }
+}
+
+/// Notes that no answer came, or none that is one.
+pub(super) fn note_failure(
+    handles: &Handles,
+    record: Option<&RequestRecord>,
+    provider: &ProviderName,
+    failure: &UpstreamFailure,
+) {
+    let code = failure.error.code();
+    if matches!(fault_of(&failure.error), Fault::Provider(_)) {
+        handles.metrics.upstream_failed(provider, code);
+    }
+    if let Some(record) = record {
+        record.attempt_fails(code);
     }
 }

@@ -1,9 +1,9 @@
 //! The Responses API's WebSocket, served by the gateway itself.
 //!
 //! A handshake names no model, and every message on the connection may ask for another one. So OpenAI's
-//! own WebSocket is joined to the client, byte for byte, only where every credential is OpenAI's
-//! (`super::socket`, [`crate::tunnel`]). Where one of any other family is configured, the handshake is
-//! answered here and each message becomes a call of its own, as if it had come over HTTP: with the
+//! own WebSocket is joined to the client, byte for byte, only where every credential is OpenAI's, or where
+//! a Codex client asks and the only one is a `ChatGPT` plan (`super::socket`, [`crate::tunnel`]). Elsewhere
+//! the handshake is answered here and each message becomes a call of its own, as if it had come over HTTP: with the
 //! router's choice, retries, translation and a line in the log. See
 //! `docs/decisions/0011-a-websocket-of-our-own.md`.
 //!

@@ -86,6 +86,7 @@ pub async fn open_responses_socket(
         let sent_at = router.now();
         let trouble = match sent::open_tunnel(handles, record, outgoing).await {
             Ok(TunnelAnswer::Switched(switched)) => {
+                router.note_limits(&plan, &switched.fields);
                 router.succeeded(&mut plan, sent_at);
                 return Ok(Opening::Switched(switched));
             }
@@ -98,6 +99,7 @@ pub async fn open_responses_socket(
                     with_new_token = Some(plan);
                     continue;
                 }
+                router.note_limits(&plan, &response.fields);
                 let judged = look_at(response, dialect, family, SystemTime::now()).await;
                 let model = ModelAnswer::plain(dialect, Route::Local, provider);
                 let answering = Answering::modelled(&head, handles.drain.clone(), model);

@@ -10,7 +10,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Provider, Response, Scripted, SeenRequest, StubUpstream, TestGateway, fixture,
+    Client, GatewayProcess, Provider, Response, Scripted, SeenRequest, StubUpstream, TestGateway,
+    fixture,
 };
 
 /// What a Codex client says of itself.
@@ -315,6 +316,58 @@ async fn a_stream_that_ends_early_is_no_answer_and_another_plan_gives_one() {
         assert_eq!(response.json()["output"], json!([item()]));
         assert_eq!((breaks.asked(), well.asked()), (2, 1));
     }
+}
+
+/// Fault of the first version: behind a head that was well nobody counted it, and its span had not failed.
+#[actix_web::test]
+async fn a_gathered_answer_that_breaks_is_an_error_of_the_upstream() {
+    let login = Login::named("one");
+    let collector = StubUpstream::replying(200, "application/x-protobuf", "").await;
+    let breaks = Provider::saying([Scripted::stream(events(&[created()]))]).await;
+    let well = Provider::saying([answer()]).await;
+    let telemetry = format!("telemetry: {{ otlp: {{ endpoint: '{}' }} }}", collector.origin);
+    let more = format!("{ONCE}\nrouting: {{ strategy: fill-first }}\n{telemetry}");
+    let backends = [breaks.origin(), well.origin()];
+    let mut gateway = GatewayProcess::start(&settings(&login, &backends, &more));
+    let mut operator = Client::connect(gateway.admin()).await;
+    let fields = [("authorization", "Bearer client-key-1"), ("content-type", "application/json")];
+    let asked = br#"{"model":"gpt-5","input":"hi"}"#;
+
+    let response = gateway.connect().await.ask("POST", "/v1/responses", &fields, asked).await;
+
+    assert_eq!(response.status, 200, "{}", response.text());
+    let metrics = operator.ask("GET", "/metrics", &[], b"").await.text();
+    let counted = r#"ampgate_upstream_errors_total{class="upstream_broke",provider="chatgpt"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    gateway.signal("-TERM");
+    drop(operator);
+    tokio::task::spawn_blocking(move || gateway.wait()).await.unwrap(); // the collector is served here
+    let exports = collector.requests();
+    let failed = exports.iter().any(|spans| spans.mentions("error.type"));
+    assert!(failed, "nothing else than the attempt has failed: {exports:?}");
+}
+
+#[actix_web::test]
+async fn what_leans_on_a_kept_response_is_asked_of_a_key_that_serves_the_model() {
+    let login = Login::named("one");
+    let backend = Provider::saying([answer()]).await;
+    let openai = Provider::well("openai").await;
+    let key = format!("openai-api-key: [{{ api-key: k, base-url: '{}/v1' }}]", openai.origin());
+    let more = format!("{ONCE}\nrouting: {{ session-affinity: false }}\n{key}");
+    let gateway = TestGateway::start(&settings(&login, &[backend.origin()], &more)).await;
+    let asked = json!({ "model": "gpt-5", "input": "hi", "previous_response_id": "resp_0" });
+
+    for _ in 0..3 {
+        let response = ask(&gateway, "/v1/responses", &asked).await;
+        assert_eq!((response.status, &response.json()["by"]), (200, &json!("openai")));
+    }
+
+    assert_eq!(backend.asked(), 0);
+    let free = json!({ "model": "gpt-5", "input": "hi" });
+    for _ in 0..2 {
+        assert_eq!(ask(&gateway, "/v1/responses", &free).await.status, 200);
+    }
+    assert_eq!((backend.asked(), openai.asked()), (1, 4), "in turn, as ever");
 }
 
 #[actix_web::test]

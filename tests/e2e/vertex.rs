@@ -271,6 +271,27 @@ async fn tokens_are_counted_by_the_model_that_the_body_names() {
     }
 }
 
+/// Fault of the first version: an estimate until some call had the token renewed.
+#[actix_web::test]
+async fn tokens_are_counted_with_the_token_that_follows_a_refused_one() {
+    let google = Google::answering(200, JSON, r#"{"input_tokens":42}"#).await;
+    let gateway = gateway_before(&google, OPUS).await;
+    let question = r#"{"model":"opus","messages":[{"role":"user","content":"Hi"}]}"#;
+    let count = async || gateway.post_json("/v1/messages/count_tokens", question).await;
+    assert_eq!(count().await.text(), r#"{"input_tokens":42}"#);
+
+    google.end_tokens();
+    let answer = count().await;
+
+    assert_eq!(answer.text(), r#"{"input_tokens":42}"#);
+    assert_eq!(answer.field("x-ampgate-estimated"), None, "it was counted");
+    assert_eq!((google.calls().len(), google.given()), (3, 2));
+
+    google.refuse_all_tokens();
+    assert_eq!(count().await.field("x-ampgate-estimated"), Some("true"));
+    assert_eq!(google.calls().len(), 4, "no third token is asked for so soon");
+}
+
 #[actix_web::test]
 async fn a_client_of_chat_completions_is_translated_to_claude() {
     let google = Google::answering(200, JSON, CLAUDE_ANSWER).await;

@@ -24,6 +24,8 @@ pub struct ModelRequest<'a> {
     /// Whether a login of the client's own comes along. Credentials that clients open are for such a
     /// request only, and where one serves the model nothing else is.
     pub brings_login: bool,
+    /// It goes on from a response that its provider has kept. The backend of `ChatGPT` plans keeps none.
+    pub leans_on_a_response: bool,
 }
 
 impl ModelRequest<'_> {

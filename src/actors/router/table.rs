@@ -76,6 +76,18 @@ pub(super) struct Candidates {
     pub found: Found,
 }
 
+impl Candidates {
+    /// Less those that have nothing to go on from, because they keep no response; all of them where no other
+    /// is left, so that the client reads why it gets no answer.
+    pub fn that_keep_responses(mut self) -> Self {
+        let keeps = |candidate: &Candidate| candidate.member.credential.family != Family::Codex;
+        if self.all.iter().any(keeps) {
+            self.all.retain(keeps);
+        }
+        self
+    }
+}
+
 /// Every credential, and the rules that lead to one.
 #[derive(Debug)]
 pub struct RouteTable {
@@ -249,7 +261,8 @@ impl RouteTable {
     /// A handshake names no model, and any credential may be asked for by a later message. So a
     /// provider's own WebSocket can serve a client only where no other provider could be meant, and where
     /// the team's keys pay whoever connects. That of `ChatGPT` plans takes what Codex says and nothing else,
-    /// and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`).
+    /// and nobody puts right what is said in a tunnel: so only for Codex (`by_codex`). That a plan is used up
+    /// is said in the tunnel as well, where nobody reads it: so only where no other plan could take its place.
     pub(super) fn socket_service(&self, by_codex: bool) -> SocketService {
         if self.members.is_empty() {
             return SocketService::Nobody;
@@ -258,7 +271,8 @@ impl RouteTable {
             let is_one = |member: &Arc<Member>| member.credential.family == family;
             self.members.iter().all(|member| is_one(member) && !is_opened_by_clients(member))
         };
-        if all_are(Family::OpenAi) || (by_codex && all_are(Family::Codex)) {
+        let is_only_plan = || self.members.len() == 1 && all_are(Family::Codex);
+        if all_are(Family::OpenAi) || (by_codex && is_only_plan()) {
             SocketService::Provider
         } else {
             SocketService::Gateway

@@ -1,5 +1,6 @@
 //! The router through its handle, on a clock that the test moves.
 
+mod kept_responses;
 mod named_by_the_team;
 mod own_login;
 mod replicas;
@@ -92,6 +93,7 @@ fn asking_for(model: &ModelName) -> ModelRequest<'_> {
         reach: Reach::SameDialect,
         ways: Ways::ALL,
         brings_login: false,
+        leans_on_a_response: false,
     }
 }
 

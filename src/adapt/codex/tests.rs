@@ -52,6 +52,23 @@ fn what_has_to_be_there_is_put_there() {
 }
 
 #[test]
+fn a_body_leans_on_a_response_that_it_names_itself() {
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (r#"{"input":[],"previous_response_id":"resp_1"}"#,                         true,  "named"),
+        (r#"{"previous_response_id":null}"#,                                        false, "leans on nothing"),
+        (r#"{"previous_response_id":"resp_1","previous_response_id":null}"#,        false, "the last one counts"),
+        (r#"{"input":[{"previous_response_id":"resp_1"}]}"#,                        false, "what a client says elsewhere"),
+        (r#"{"input":"previous_response_id"}"#,                                     false, "a text"),
+        (r#"["previous_response_id"]"#,                                             false, "no object"),
+        (r#"{"previous_response_id":"#,                                             false, "no JSON"),
+    ];
+    for (body, expected, why) in cases {
+        assert_eq!(leans_on_a_response(body.as_bytes()), expected, "{why}");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_with_the_reason() {
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [

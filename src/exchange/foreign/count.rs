@@ -82,8 +82,9 @@ async fn answered(
     proof: &Proof<'_>,
     question: Question,
 ) -> Option<u64> {
-    let outgoing = outgoing(plan, call, proof, question, false).ok()?;
-    let sent = sent::send(call.handles, Some(&call.record), outgoing).await;
+    let ask = |proof: &Proof<'_>| outgoing(plan, call, proof, question.clone(), false);
+    let (credential, record) = (plan.credential(), Some(&*call.record));
+    let sent = sent::send_renewing(call.handles, record, credential, proof, ask).await;
     let mut answer = BegunAnswer::from(sent.ok()?);
     if !answer.response.status.is_success() {
         return None;

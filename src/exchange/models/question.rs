@@ -129,9 +129,8 @@ async fn read_pages(
         };
         let proof = Proof::of(credential, &handles.tokens).await;
         let proof = proof.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;
-        let outgoing = local::list(credential, &proof, &query, first_byte_timeout)
-            .map_err(|error| no_list(error.to_string()))?;
-        let sent = sent::send(handles, None, outgoing).await;
+        let ask = |proof: &Proof<'_>| local::list(credential, proof, &query, first_byte_timeout);
+        let sent = sent::send_renewing(handles, None, credential, &proof, ask).await;
         let upstream = sent.map_err(|UpstreamFailure { cause, .. }| no_list(cause))?;
         if upstream.status != StatusCode::OK {
             return Err(refused(upstream.status));

@@ -61,6 +61,32 @@ async fn the_long_context_does_not_come_in_by_the_body() {
 }
 
 #[actix_web::test]
+async fn a_refused_flag_in_the_body_is_left_out_in_the_same_call_and_from_then_on() {
+    let refusal = r#"{"message":"The long context beta is not yet available for this account."}"#;
+    let bedrock = StubUpstream::answering(move |mut conversation| async move {
+        if !conversation.request.mentions("context-1m") {
+            return answer_well(conversation).await;
+        }
+        let fields =
+            [("content-type", "application/json"), ("x-amzn-errortype", "ValidationException")];
+        conversation.reply(400, &fields, refusal).await;
+        Some(conversation)
+    })
+    .await;
+    let gateway = gateway(&[format!("{}, long-context: auto", with_key(&bedrock.origin))]).await;
+    let asked = ASKED.replacen('{', r#"{"anthropic_beta":["context-1m-2025-08-07"],"#, 1);
+
+    for _ in 0..2 {
+        let response = gateway.post_json("/v1/messages", asked.clone()).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+
+    let flags: Vec<bool> =
+        bedrock.requests().iter().map(|seen| seen.mentions("context-1m")).collect();
+    assert_eq!(flags, [true, false, false]);
+}
+
+#[actix_web::test]
 async fn the_team_may_say_which_flags_bedrock_gets() {
     let bedrock = StubUpstream::answering(answer_well).await;
     let own = "headers: { anthropic-beta: 'brand-new-2027-01-01, other' }";

@@ -37,6 +37,25 @@ async fn a_token_that_is_refused_is_read_again_once() {
     assert_eq!(shown, [bearer("old"), bearer("old"), bearer("new")]);
 }
 
+/// Fault of the first version: the list was missing until some call had the token renewed.
+#[actix_web::test]
+async fn a_catalogue_is_asked_for_once_more_with_the_token_that_codex_has_renewed() {
+    let login = Login::named("old");
+    let catalogue = json!({ "models": [{ "slug": "gpt-5-codex", "visibility": "list" }] });
+    let catalogue = Scripted::json(200, catalogue.to_string());
+    let backend = Provider::saying([answer(), expired(), catalogue]).await;
+    let gateway = gateway(&login, &backend).await;
+    let asked = json!({ "model": "gpt-5", "input": "hi" });
+    assert_eq!(ask(&gateway, "/v1/responses", &asked).await.status, 200);
+
+    login.becomes("new");
+    let codex = gateway.get("/v1/models?client_version=0.169.0").await;
+
+    assert_eq!(codex.json()["models"][0]["slug"], "gpt-5-codex", "{}", codex.text());
+    let seen = backend.asked_times(3).await;
+    assert_eq!(seen.field("authorization"), Some(&*format!("Bearer {}", token("new"))));
+}
+
 /// Fault of the first version: the plan rested for half an hour after the login had been mended.
 #[actix_web::test]
 async fn a_token_that_is_refused_is_not_shown_again_and_the_next_login_is_in_use_at_once() {

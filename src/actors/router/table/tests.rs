@@ -362,7 +362,7 @@ fn a_providers_own_websocket_serves_only_where_no_other_provider_could_be_meant(
     use Family::{Claude, Codex, Gemini, OpenAi, OpenAiCompatible, Vertex};
     use SocketService::{Gateway, Nobody, Provider};
     #[rustfmt::skip] // columns are easier to proofread
-    let cases: [(&[Family], SocketService, SocketService, &str); 9] = [
+    let cases: [(&[Family], SocketService, SocketService, &str); 10] = [
         // credentials,       of Codex, of others, why
         (&[],                 Nobody,   Nobody,   "nobody is there"),
         (&[OpenAi],           Provider, Provider, "it speaks WebSocket"),
@@ -371,7 +371,8 @@ fn a_providers_own_websocket_serves_only_where_no_other_provider_could_be_meant(
         (&[OpenAiCompatible], Gateway,  Gateway,  "who is compatible is not known to speak it"),
         (&[Gemini],           Gateway,  Gateway,  "speaks another dialect"),
         (&[Vertex, OpenAi],   Gateway,  Gateway,  "in any order"),
-        (&[Codex, Codex],     Provider, Gateway,  "what others say has to be put right"),
+        (&[Codex],            Provider, Gateway,  "what others say has to be put right"),
+        (&[Codex, Codex],     Gateway,  Gateway,  "that a plan is used up is read in its answers only"),
         (&[Codex, OpenAi],    Gateway,  Gateway,  "one is asked otherwise than the other"),
     ];
     for (families, of_codex, of_others, why) in cases {
