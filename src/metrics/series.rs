@@ -137,7 +137,12 @@ struct Labels<'a> {
 impl<'a> Labels<'a> {
     fn of(ended: &EndedRequest<'a>, names: &BoundedNames) -> Self {
         let kind = Kind::of(ended);
-        let is_served = (200..400).contains(&kind.status);
+        // Counts do not tell: of a model that nobody has, the gateway estimates them itself. Nor does the
+        // status alone: some servers put an error into a 200.
+        let is_served = (200..300).contains(&kind.status)
+            && kind.outcome == "complete"
+            && ended.attempt_is_open
+            && !["", "count_tokens"].contains(&kind.operation);
         // How hard a model should think is no other model.
         let bare = |model: Option<&ModelName>| match model {
             Some(model) => names.label(model.split_thinking().0.as_str(), is_served),

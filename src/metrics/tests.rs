@@ -47,6 +47,7 @@ impl Names {
             status: 200,
             outcome: "complete",
             duration: Duration::from_secs(3),
+            attempt_is_open: true,
             gen_ai: GenAi {
                 operation: "chat",
                 provider: Some(&self.gen_ai_provider),
@@ -117,24 +118,41 @@ fn what_went_wrong_is_told_by_its_code_or_else_by_its_status() {
 
 #[test]
 fn a_name_that_a_client_made_up_is_no_label() {
-    let metrics = Metrics::new();
-    let (mut made_up, mut real) = (Names::new(), Names::new());
-    made_up.model = ModelName::parse("made-up").unwrap();
-    real.model = ModelName::parse("opus(8192)").unwrap();
+    let mut names = Names::new();
+    names.model = ModelName::parse("made-up").unwrap();
+    let call = names.call();
+    let performs = |operation| EndedRequest { gen_ai: GenAi { operation, ..call.gen_ai }, ..call };
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (call,                                                        "made-up", "a provider has answered for it"),
+        (performs("embeddings"),                                      "made-up", "so it has here"),
+        (EndedRequest { status: 404, ..call },                        "other",   "nobody has it"),
+        (EndedRequest { status: 307, ..call },                        "other",   "no answer at all"),
+        (EndedRequest { status: 0, outcome: "client_left", ..call },  "other",   "nobody knows"),
+        (EndedRequest { outcome: "upstream_broke", ..call },          "other",   "an answer that is none"),
+        (EndedRequest { attempt_is_open: false, ..call },             "other",   "an error in a 200"),
+        (performs("count_tokens"),                                    "other",   "an estimate is made of any name"),
+        (performs(""),                                                "other",   "no model call"),
+    ];
+    for (ended, label, why) in cases {
+        let metrics = Metrics::new();
 
-    for _ in 0..3 {
-        metrics.request_ended(&EndedRequest { status: 404, ..made_up.call() });
+        metrics.request_ended(&ended);
+
+        let series = REQUESTS.replace("opus", label).replace("200", &ended.status.to_string());
+        assert_eq!(value(&metrics, &series), Some(1.0), "{why}");
+        assert_eq!(text(&metrics).contains("made-up"), label == "made-up", "{why}");
     }
-    metrics.request_ended(&real.call());
+}
 
-    assert!(!text(&metrics).contains("made-up"));
-    let other = REQUESTS.replace("opus", "other").replace("200", "404");
-    assert_eq!(value(&metrics, &other), Some(3.0));
-    assert_eq!(
-        value(&metrics, REQUESTS),
-        Some(1.0),
-        "the budget of thinking is no part of the name"
-    );
+#[test]
+fn the_budget_of_thinking_is_no_part_of_a_models_name() {
+    let (metrics, mut names) = (Metrics::new(), Names::new());
+    names.model = ModelName::parse("opus(8192)").unwrap();
+
+    metrics.request_ended(&names.call());
+
+    assert_eq!(value(&metrics, REQUESTS), Some(1.0));
 }
 
 /// A thread keeps the series it has found; those of another registry, or of a name that was not let in

@@ -132,6 +132,29 @@ async fn the_tokens_of_every_dialect_are_counted_streaming_and_not() {
     }
 }
 
+/// A provider without a list of models serves by the look of a name, and a count that it refuses becomes
+/// an estimate, which is a 200.
+#[actix_web::test]
+async fn an_estimate_for_a_made_up_name_makes_no_label() {
+    let provider = Provider::saying([Scripted::failure(404)]).await;
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
+         openai-api-key: [{{ api-key: key, base-url: '{}' }}]\n",
+        provider.origin()
+    ))
+    .await;
+    let call = ASKED.replace("\"m\"", "\"gpt-made-up\"");
+
+    let answer = gateway.post_json("/v1/messages/count_tokens", call).await;
+
+    assert_eq!((answer.status, answer.field("x-ampgate-estimated")), (200, Some("true")));
+    assert_eq!(provider.asked(), 1);
+    let metrics = metrics_after(&gateway, 1).await;
+    assert!(!metrics.contains("gpt-made-up"), "{metrics}");
+    let labels = ["model=\"other\"", "status=\"200\""];
+    assert!(sum(&metrics, "ampgate_requests_total", &labels) > 0.0, "{metrics}");
+}
+
 #[actix_web::test]
 async fn an_encoded_answer_is_counted_and_crosses_as_it_is() {
     let plain = String::from_utf8(fixture("anthropic/a05-thinking-tool.stream.sse")).unwrap();
