@@ -26,6 +26,7 @@ use prometheus::{IntCounter, IntCounterVec, Registry};
 pub use credentials::CredentialRest;
 pub use open::OpenGuard;
 pub use recent::{RecentFailure, RecentFailures};
+pub use series::NO_ROUTE;
 pub use tally::Tally;
 
 use self::credentials::CredentialRests;

@@ -22,6 +22,10 @@ use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, Token
 /// client that makes up names may bring about.
 const MAX_KINDS: usize = 2048;
 
+/// The route of what never got to anybody: probes, and what a guard has refused. Those who sent it are no
+/// clients, so sums for people leave it out.
+pub const NO_ROUTE: &str = "none";
+
 /// The status of a request whose client left before there was a head.
 const NO_HEAD: &str = "0";
 
@@ -46,7 +50,7 @@ impl<'a> Kind<'a> {
         let route = match (ended.route, ended.provider) {
             (Some(route), _) => route.as_str(),
             (None, Some(_)) => "relay",
-            (None, None) => "none",
+            (None, None) => NO_ROUTE,
         };
         Self {
             route,

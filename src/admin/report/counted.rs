@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use prometheus::proto::{Metric, MetricFamily};
 
 use crate::admin::status::{Spend, Tokens, Totals};
-
-/// What is counted for those who are no clients: probes, and what a guard has refused.
-const NO_ROUTE: &str = "none";
+use crate::metrics::NO_ROUTE;
 
 /// Who pays, in the order in which people ask.
 const ROUTES: &[&str] = &["local", "mapped", "own-login", "amp", "relay"];
