@@ -26,7 +26,7 @@ pub struct Status {
     pub total: AnswerTimes,
     /// In the order of the configuration.
     pub credentials: Vec<CredentialStatus>,
-    /// The newest first.
+    /// The newest first. Those of people without a key are few, and push nothing else out.
     pub failures: Vec<Failure>,
     /// Every replica that shares state with this one, itself among them; empty without shared state.
     pub replicas: Vec<Instance>,
