@@ -101,6 +101,7 @@ pub struct CredentialStatus {
     pub rests: Vec<Rest>,
     pub requests: u64,
     pub failed: u64,
+    pub tokens: Tokens,
     /// What the provider last said of its limits in answers.
     pub limits: Vec<SeenLimit>,
     /// Whose login it is; `None` where a key opens the door.

@@ -47,6 +47,7 @@ const GEN_AI: &[&str] = &[
 pub(super) struct Families {
     pub requests: IntCounterVec,
     pub credential_requests: IntCounterVec,
+    pub credential_tokens: IntCounterVec,
     pub tokens: IntCounterVec,
     pub cost: CounterVec,
     pub token_usage: HistogramVec,
@@ -77,6 +78,11 @@ impl Families {
                 "ampgate_credential_requests_total",
                 "Model calls by the credential that was asked last.",
                 &["provider", "credential", "status"],
+            ),
+            credential_tokens: counters(
+                "ampgate_credential_tokens_total",
+                "Tokens, as providers counted them, by the credential that they were used with.",
+                &["provider", "credential", "type"],
             ),
             tokens: counters(
                 "ampgate_tokens_total",

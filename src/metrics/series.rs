@@ -180,6 +180,7 @@ struct Series {
     duration: Option<Histogram>,
     first_token: OnceCell<Histogram>,
     tokens: [OnceCell<IntCounter>; 5],
+    credential_tokens: [OnceCell<IntCounter>; 5],
     token_usage: [OnceCell<Histogram>; 2],
     cost: OnceCell<Counter>,
 }
@@ -210,6 +211,7 @@ impl Series {
             duration,
             first_token: OnceCell::new(),
             tokens: Default::default(),
+            credential_tokens: Default::default(),
             token_usage: Default::default(),
             cost: OnceCell::new(),
         }
@@ -255,10 +257,19 @@ impl Series {
             ("output", usage.output),
             ("reasoning", usage.reasoning),
         ];
-        for ((kind, count), series) in parts.into_iter().zip(&self.tokens) {
-            if count > 0 {
-                let of = || families.tokens.with_label_values(&with::<5>(labels.get().who(), kind));
-                series.get_or_init(of).inc_by(count);
+        let series = self.tokens.iter().zip(&self.credential_tokens);
+        for ((kind, count), (series, of_credential)) in parts.into_iter().zip(series) {
+            if count == 0 {
+                continue;
+            }
+            let of = || families.tokens.with_label_values(&with::<5>(labels.get().who(), kind));
+            series.get_or_init(of).inc_by(count);
+            if self.credential.is_some() {
+                let of = || {
+                    let Kind { provider, credential, .. } = labels.get().kind;
+                    families.credential_tokens.with_label_values(&[provider, credential, kind])
+                };
+                of_credential.get_or_init(of).inc_by(count);
             }
         }
     }

@@ -77,6 +77,9 @@ fn a_model_call_is_counted_in_every_family_it_belongs_to() {
     let cases = [
         (REQUESTS.to_owned(), Some(2.0), "requests"),
         (r#"ampgate_credential_requests_total{credential="claude-1",provider="claude",status="200"}"#.to_owned(), Some(2.0), "by credential"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="input"}"#.to_owned(), Some(100.0), "tokens by credential"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="output"}"#.to_owned(), Some(14.0), "each kind by itself"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="reasoning"}"#.to_owned(), None, "here as well"),
         (format!(r#"ampgate_tokens_total{{{who},type="input"}}"#), Some(100.0), "tokens read"),
         (format!(r#"ampgate_tokens_total{{{who},type="cached_input"}}"#), Some(80.0), "of these from the cache"),
         (format!(r#"ampgate_tokens_total{{{who},type="reasoning"}}"#), None, "no series for what there is none of"),
@@ -89,6 +92,18 @@ fn a_model_call_is_counted_in_every_family_it_belongs_to() {
         assert_eq!(value(&metrics, &series), expected, "{why}: {series}");
     }
     assert!(!text(&metrics).contains("ampgate_refusals_total{"), "nothing was refused");
+}
+
+#[test]
+fn tokens_that_amp_has_sold_are_no_credentials() {
+    let (metrics, names) = (Metrics::new(), Names::new());
+    let usage = Some(TokenUsage { input: 50, ..TokenUsage::default() });
+
+    let call = EndedRequest { credential: None, route: Some(Route::Amp), usage, ..names.call() };
+    metrics.request_ended(&call);
+
+    let text = text(&metrics);
+    assert!(text.contains("ampgate_tokens_total{") && !text.contains("ampgate_credential_"));
 }
 
 #[test]
