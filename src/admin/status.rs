@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-/// The gateway as it is now. All counts are since the start of the process.
+/// The gateway as it is now. All counts are since the start of the process; those of a credential since
+/// its account was configured, or was called so.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     pub version: &'static str,

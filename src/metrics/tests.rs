@@ -188,6 +188,47 @@ fn kept_series_are_those_of_their_registry_and_their_labels() {
     assert_eq!(value(&one, &failed), Some(1.0), "since it was served");
 }
 
+/// Credentials are called by their places, so that one that is taken out gives its name to the next.
+#[test]
+fn what_is_counted_for_a_credential_is_never_taken_for_another_accounts() {
+    const OF: &str = r#"ampgate_credential_requests_total{credential="claude-1",provider="claude",status="200"}"#;
+    let id = |name, account| CredentialId::new(name).of_account(account);
+    let (metrics, mut first, mut second) = (Metrics::new(), Names::new(), Names::new());
+    (first.credential, second.credential) = (id("claude-1", 1), id("claude-2", 2));
+    metrics.knows_credentials([first.credential.clone(), second.credential.clone()]);
+    let usage = Some(TokenUsage { input: 50, ..TokenUsage::default() });
+    let rests = metrics.cooldown_count();
+    let count = |names: &Names| metrics.request_ended(&EndedRequest { usage, ..names.call() });
+    for names in [&first, &first, &second] {
+        count(names);
+        rests.rests(&names.credential, "limited");
+    }
+    assert_eq!(value(&metrics, OF), Some(2.0));
+
+    metrics.knows_credentials([id("claude-1", 2)]);
+
+    assert!(!text(&metrics).contains("credential="), "whatever they are counted by");
+    count(&first);
+    rests.rests(&first.credential, "limited");
+    assert_eq!(value(&metrics, OF), None, "it was under way, and its account is gone");
+    count(&second);
+    rests.rests(&second.credential, "limited");
+    assert_eq!(value(&metrics, OF), Some(1.0), "it was under way, and is called otherwise now");
+    assert_eq!(value(&metrics, REQUESTS), Some(5.0), "all else goes on");
+
+    metrics.knows_credentials([id("claude-1", 2), id("claude-2", 3)]);
+
+    count(&second);
+    assert_eq!(value(&metrics, OF), Some(2.0), "its account is the same");
+    for series in [
+        r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="input"}"#,
+        r#"ampgate_cooldowns_total{class="limited",credential="claude-1"}"#,
+    ] {
+        let expected = if series.contains("tokens") { 100.0 } else { 1.0 };
+        assert_eq!(value(&metrics, series), Some(expected), "{series}");
+    }
+}
+
 #[test]
 fn what_is_open_is_counted_until_its_guard_is_dropped() {
     let metrics = Metrics::new();

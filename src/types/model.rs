@@ -1,6 +1,7 @@
 //! What a model call names: the dialect it is written in, the model, the provider that answers.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The wire language of a model call. The path says which; nothing in the body does.
@@ -72,24 +73,54 @@ impl fmt::Display for ModelName {
 }
 
 /// One credential of a provider, as logs call it: provider and position, as `claude-1`. Never its key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CredentialId(Arc<str>);
+/// Two are the same when they are called the same.
+#[derive(Clone, Debug)]
+pub struct CredentialId {
+    name: Arc<str>,
+    account: Option<u32>,
+}
 
 impl CredentialId {
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self(name.into())
+        Self { name: name.into(), account: None }
+    }
+
+    /// The id as that of an account. A reload may give it to another one.
+    #[must_use]
+    pub fn of_account(self, number: u32) -> Self {
+        Self { account: Some(number), ..self }
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// The number of the account, over reloads; `None` outside of a pool.
+    #[must_use]
+    pub const fn account(&self) -> Option<u32> {
+        self.account
+    }
+}
+
+impl PartialEq for CredentialId {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for CredentialId {}
+
+impl Hash for CredentialId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
 impl fmt::Display for CredentialId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
