@@ -4,6 +4,7 @@
 //! sets: configured names, codes of our own, and models as far as `names` lets them in. Names follow
 //! OpenTelemetry's conventions for generative AI where those have one, in Prometheus' form.
 
+mod accounts;
 mod credentials;
 mod families;
 mod names;
@@ -21,18 +22,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector as _;
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounter, IntCounterVec, Registry};
+use prometheus::{IntCounter, Registry};
 
 pub use credentials::CredentialRest;
 pub use open::OpenGuard;
 pub use recent::{RecentFailure, RecentFailures};
+pub use series::NO_ROUTE;
 pub use tally::Tally;
 
+use self::accounts::Accounts;
 use self::credentials::CredentialRests;
-use self::families::Families;
+use self::families::{Families, forget_credentials_but};
 use self::names::BoundedNames;
 use self::operations::Operations;
-use self::series::SeriesOwner;
+use self::series::{Bounds, SeriesOwner};
 use self::shared_state::SharedStateFamilies;
 use crate::types::{ClientId, CredentialId, Limit, ModelName, ProviderName, Route, TokenUsage};
 
@@ -93,6 +96,7 @@ struct Inner {
     families: Families,
     operations: Operations,
     credentials: CredentialRests,
+    accounts: Accounts,
     series: SeriesOwner,
     shared_state: SharedStateFamilies,
     models: BoundedNames,
@@ -111,11 +115,14 @@ impl ByteCount {
 
 /// Counts the rests of credentials.
 #[derive(Clone, Debug)]
-pub struct CooldownCount(IntCounterVec);
+pub struct CooldownCount(Metrics);
 
 impl CooldownCount {
     pub fn rests(&self, credential: &CredentialId, class: &str) {
-        self.0.with_label_values(&[credential.as_str(), class]).inc();
+        let Inner { accounts, operations, .. } = &*self.0.0;
+        if let Some(credential) = accounts.id_now(credential) {
+            operations.cooldowns.with_label_values(&[credential.as_str(), class]).inc();
+        }
     }
 }
 
@@ -140,6 +147,7 @@ impl Metrics {
             operations: Operations::registered_in(&registry),
             credentials: CredentialRests::registered_in(&registry),
             shared_state: SharedStateFamilies::registered_in(&registry),
+            accounts: Accounts::default(),
             registry,
             series: SeriesOwner::default(),
             models: BoundedNames::default(),
@@ -177,14 +185,27 @@ impl Metrics {
 
     /// Counts a request when its answer's body has ended.
     pub fn request_ended(&self, ended: &EndedRequest<'_>) {
-        let Inner { series, families, operations, models, failures, .. } = &*self.0;
-        series.count(ended, families, operations, models);
+        let Inner { series, families, operations, models, accounts, failures, .. } = &*self.0;
+        series.count(ended, families, operations, &Bounds { models, accounts });
         failures.note(ended);
     }
 
     /// Gives the models of the configuration a place among the labels, whatever clients ask for.
     pub fn knows_models<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
         self.0.models.let_in_all(names);
+    }
+
+    /// Says which credentials are configured now. What was counted under an id that means another account
+    /// from now on, or none, goes: a counter that begins anew says less than one that says two things.
+    pub fn knows_credentials(&self, ids: impl IntoIterator<Item = CredentialId>) {
+        let Inner { accounts, families, operations, series, .. } = &*self.0;
+        let same = accounts.become_those_of(ids);
+        let is_same = |id: &str| same.contains(&CredentialId::new(id));
+        forget_credentials_but(is_same, &families.credential_requests);
+        forget_credentials_but(is_same, &families.credential_tokens);
+        forget_credentials_but(is_same, &operations.cooldowns);
+        // Behind all of that: what a thread finds from now on is what stays.
+        series.are_looked_up_anew();
     }
 
     /// Says who knows which credentials rest. Asked each time that somebody looks.
@@ -221,7 +242,7 @@ impl Metrics {
     /// Where the rests of credentials are counted.
     #[must_use]
     pub fn cooldown_count(&self) -> CooldownCount {
-        CooldownCount(self.0.operations.cooldowns.clone())
+        CooldownCount(self.clone())
     }
 
     /// Counts a call that Amp has answered well, and is paid for, because our own providers failed.

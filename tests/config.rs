@@ -208,6 +208,8 @@ fn one_wrong_value_gives_one_message() {
         ("ampcode: { upstream-api-key: sk-ant-oat01-hush }", "ampcode.upstream-api-key is a login of Claude Pro or Max, which is not supported because Anthropic does not allow it; use an API key, or `passthrough: true` for clients that bring logins of their own"),
         ("claude-api-key: [{ api-key: k, base-url: 'https://h?key=hush' }]", "claude-api-key[0].base-url must not have a query or a fragment (`?` or `#`)"),
         ("claude-api-key: [{ api-key: k, models: [{ name: 4.5 }] }]", "claude-api-key[0].models[0].name is a number; put it in quotes"),
+        (&format!("claude-api-key: [{{ api-key: k, models: [{{ name: {} }}] }}]", "m".repeat(257)), "claude-api-key[0].models[0].name is longer than the 256 bytes that a name may have"),
+        (&format!("claude-api-key: [{{ api-key: k, models: [{{ name: a, alias: {} }}] }}]", "m".repeat(257)), "claude-api-key[0].models[0].alias is longer than the 256 bytes that a name may have"),
         ("claude-api-key: [{ api-key: k, models: [opus] }]", "claude-api-key[0].models[0] must be a map with `name` and, if it differs, `alias`"),
         ("claude-api-key: [{ api-key: k, headers: { Host: h } }]", "claude-api-key[0].headers.Host cannot be set: it would break the request; take it out"),
         ("claude-api-key: [{ api-key: k, headers: { x-api-key: h } }]", "claude-api-key[0].headers.x-api-key cannot be set: the key of the credential goes there"),
@@ -319,6 +321,7 @@ fn what_routing_reads_is_taken_in_silence() {
 
 #[test]
 fn a_mapping_that_cannot_work_is_skipped_and_named_and_the_others_stay() {
+    let long = "m".repeat(257);
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
         ("{ from: a }",                             "`to` is empty"),
@@ -331,6 +334,8 @@ fn a_mapping_that_cannot_work_is_skipped_and_named_and_the_others_stay() {
         ("{ from: '(gpt', to: b, regex: true }",    "its pattern is wrong: unclosed group"),
         ("{ from: '(?=a)', to: b, regex: true }",   "its pattern is wrong: look-around, including look-ahead and look-behind, is not supported"),
         (r"{ from: '(\w{500}){500}', to: b, regex: true }", "its pattern is too big"),
+        (&format!("{{ from: {long}, to: b }}"),     "`from` is longer than the 256 bytes that a name may have"),
+        (&format!("{{ from: a, to: {long} }}"),     "`to` is longer than the 256 bytes that a name may have"),
     ];
     for (entry, why) in cases {
         let text = format!(

@@ -65,7 +65,7 @@ pub(super) fn status(sources: &Sources) -> Status {
 
 fn credentials(sources: &Sources, samples: &Samples<'_>) -> Vec<CredentialStatus> {
     let of = |health: &CredentialHealth| {
-        let (requests, failed) = counted::of_credential(samples, health.id.as_str());
+        let (requests, failed, tokens) = counted::of_credential(samples, health.id.as_str());
         let account = sources.accounts.iter().find(|(id, _)| *id == health.id);
         CredentialStatus {
             id: health.id.to_string(),
@@ -74,6 +74,7 @@ fn credentials(sources: &Sources, samples: &Samples<'_>) -> Vec<CredentialStatus
             rests: health.rests.iter().map(|rest| listed(rest, sources.now_for_rests)).collect(),
             requests,
             failed,
+            tokens,
             limits: health.limits.iter().map(|limit| seen(limit, sources.now)).collect(),
             account: account.map(|(_, account)| of_account(account, sources.now)),
         }

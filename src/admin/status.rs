@@ -5,7 +5,8 @@
 
 use serde::Serialize;
 
-/// The gateway as it is now. All counts are since the start of the process.
+/// The gateway as it is now. All counts are since the start of the process; those of a credential since
+/// its account was configured, or was called so.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     pub version: &'static str,
@@ -26,7 +27,7 @@ pub struct Status {
     pub total: AnswerTimes,
     /// In the order of the configuration.
     pub credentials: Vec<CredentialStatus>,
-    /// The newest first.
+    /// The newest first. Those of people without a key are few, and push nothing else out.
     pub failures: Vec<Failure>,
     /// Every replica that shares state with this one, itself among them; empty without shared state.
     pub replicas: Vec<Instance>,
@@ -101,6 +102,7 @@ pub struct CredentialStatus {
     pub rests: Vec<Rest>,
     pub requests: u64,
     pub failed: u64,
+    pub tokens: Tokens,
     /// What the provider last said of its limits in answers.
     pub limits: Vec<SeenLimit>,
     /// Whose login it is; `None` where a key opens the door.

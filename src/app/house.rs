@@ -131,6 +131,7 @@ impl Plans {
     fn tell(&self, metrics: &Metrics, router: &ProviderRouter) {
         let models = self.settings.models_by_name();
         metrics.knows_models(models.iter().map(String::as_str));
+        metrics.knows_credentials(router.health().into_iter().map(|health| health.id));
         let router = router.clone();
         metrics.looks_up_rests_by(move || {
             let now = router.now();

@@ -108,19 +108,25 @@ impl Reader<'_> {
 
 /// One mapping, or why it cannot work.
 fn read(raw: &RawMapping, is_pattern: bool) -> Result<ModelMapping, String> {
-    let (from, to) = (name("from", &raw.from)?, name("to", &raw.to)?);
+    let (from, to) = (text("from", &raw.from)?, name("to", text("to", &raw.to)?)?);
     let from = if is_pattern {
-        MappingFrom::Pattern(compile(from.as_str())?)
+        MappingFrom::Pattern(compile(from)?)
     } else {
-        MappingFrom::Exact(from)
+        MappingFrom::Exact(name("from", from)?)
     };
     Ok(ModelMapping { from, to })
 }
 
-fn name(key: &str, scalar: &Scalar) -> Result<ModelName, String> {
+fn name(key: &str, text: &str) -> Result<ModelName, String> {
+    ModelName::parse(text).ok_or_else(|| format!("`{key}` {}", ModelName::fault(text)))
+}
+
+/// A pattern may be longer than any name.
+fn text<'a>(key: &str, scalar: &'a Scalar) -> Result<&'a str, String> {
     match scalar {
         Scalar::Absent => Err(format!("`{key}` is empty")),
-        Scalar::Text(text) => ModelName::parse(text).ok_or_else(|| format!("`{key}` is empty")),
+        Scalar::Text(text) if text.trim().is_empty() => Err(format!("`{key}` is empty")),
+        Scalar::Text(text) => Ok(text.trim()),
         Scalar::List | Scalar::Map => Err(format!("`{key}` must be a text, not {}", scalar.kind())),
         _ => Err(format!("`{key}` is {}; put it in quotes", scalar.kind())),
     }
@@ -150,6 +156,20 @@ mod tests {
 
     fn pattern(text: &str) -> MappingFrom {
         MappingFrom::Pattern(compile(text).unwrap())
+    }
+
+    #[test]
+    fn a_pattern_may_be_longer_than_any_name() {
+        let names: Vec<String> = (0..100).map(|number| format!("model-{number}")).collect();
+        let raw = RawMapping {
+            from: Scalar::Text(format!("^({})$", names.join("|"))),
+            to: Scalar::Text("b".to_owned()),
+            ..RawMapping::default()
+        };
+
+        let mapping = read(&raw, true).unwrap();
+
+        assert!(mapping.from.matches("model-99") && !mapping.from.matches("model-100"));
     }
 
     #[test]

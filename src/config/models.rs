@@ -27,11 +27,20 @@ impl Reader<'_> {
             };
             let name = self.required_text(&format!("{path}.name"), &raw.name);
             let alias = self.text(&format!("{path}.alias"), &raw.alias);
-            let Some(name) = name.and_then(|name| ModelName::parse(&name)) else { continue };
-            let alias = alias.and_then(|alias| ModelName::parse(&alias));
+            let name = name.and_then(|name| self.model_name(&format!("{path}.name"), &name));
+            let alias = alias.and_then(|alias| self.model_name(&format!("{path}.alias"), &alias));
+            let Some(name) = name else { continue };
             models.push(Model { alias: alias.unwrap_or_else(|| name.clone()), name });
         }
         models
+    }
+
+    fn model_name(&mut self, path: &str, text: &str) -> Option<ModelName> {
+        let name = ModelName::parse(text);
+        if name.is_none() {
+            self.problem(path, ModelName::fault(text));
+        }
+        name
     }
 
     pub fn excluded_models(&mut self, path: &str, list: List<Scalar>) -> Vec<ModelPattern> {

@@ -44,8 +44,9 @@ impl Asked {
         let decoded = decode(request, body, limit_bytes)?;
         let field = find_model(decoded.as_ref().unwrap_or(body))
             .map_err(|error| GatewayError::BadBody(error.to_string()))?;
-        let model = ModelName::parse(&field.name)
-            .ok_or_else(|| GatewayError::BadBody("`model` is empty".to_owned()))?;
+        let model = ModelName::parse(&field.name).ok_or_else(|| {
+            GatewayError::BadBody(format!("`model` {}", ModelName::fault(&field.name)))
+        })?;
         Ok(Self { model, named_in: NamedIn::Body { span: field.span }, decoded })
     }
 
@@ -69,7 +70,10 @@ impl Asked {
         let unclear = || GatewayError::BadBody("the path names no model and method".to_owned());
         let tail = path.get(model_at..).ok_or_else(unclear)?;
         let call = parse_gemini_call(tail).ok_or_else(unclear)?;
-        let model = ModelName::parse(&call.model).ok_or_else(unclear)?;
+        let model = ModelName::parse(&call.model).ok_or_else(|| {
+            let fault = ModelName::fault(&call.model);
+            GatewayError::BadBody(format!("the name of the model in the path {fault}"))
+        })?;
         // Nothing but a thinking suffix, the client's or a mapping's, changes such a body; one that
         // cannot be read is passed on unread.
         let decoded = decode(request, body, limit_bytes).unwrap_or_default();

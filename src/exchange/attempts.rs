@@ -262,7 +262,10 @@ async fn attempt(
             answering.breaks = (!call.only_counts()).then(|| router.watch(plan, sent_at));
             told(answer, answering, translation).await.map(Outcome::Answered)
         }
-        Verdict::RequestFault => told(answer, answering, translation).await.map(Outcome::Answered),
+        Verdict::RequestFault => {
+            record.attempt_is_given_up();
+            told(answer, answering, translation).await.map(Outcome::Answered)
+        }
         Verdict::Trouble(trouble) => {
             attempts.note_failure_of(&plan);
             record.attempt_is_given_up();

@@ -65,7 +65,8 @@ pub async fn list_models(
         }
         Some(id) => {
             let id = ModelName::parse(&id);
-            let id = id.ok_or(GatewayError::NoSuchRoute("the path names no model"))?;
+            let no_name = "the path names no model, or a longer one than there is";
+            let id = id.ok_or(GatewayError::NoSuchRoute(no_name))?;
             if let Some(Err(error)) = rules.map(|rules| require_allowed(rules, &id)) {
                 return Ok(refusal(request, dialect, &error));
             }

@@ -1,6 +1,9 @@
 //! The families about requests: their names, labels and buckets.
 
+use std::collections::HashMap;
+
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 /// Seconds. OpenTelemetry's boundaries for an operation, and three more: models think for minutes.
@@ -47,6 +50,7 @@ const GEN_AI: &[&str] = &[
 pub(super) struct Families {
     pub requests: IntCounterVec,
     pub credential_requests: IntCounterVec,
+    pub credential_tokens: IntCounterVec,
     pub tokens: IntCounterVec,
     pub cost: CounterVec,
     pub token_usage: HistogramVec,
@@ -77,6 +81,11 @@ impl Families {
                 "ampgate_credential_requests_total",
                 "Model calls by the credential that was asked last.",
                 &["provider", "credential", "status"],
+            ),
+            credential_tokens: counters(
+                "ampgate_credential_tokens_total",
+                "Tokens, as providers counted them, by the credential that they were used with.",
+                &["provider", "credential", "type"],
             ),
             tokens: counters(
                 "ampgate_tokens_total",
@@ -114,4 +123,16 @@ pub(super) fn register<C: Collector + Clone + 'static>(
     let family = made.expect("names, labels and buckets are constants that a test registers");
     registry.register(Box::new(family.clone())).expect("each name is registered once");
     family
+}
+
+/// Takes the series of all credentials out of a family but those that are kept.
+pub(super) fn forget_credentials_but(is_kept: impl Fn(&str) -> bool, family: &IntCounterVec) {
+    for metric in family.collect().iter().flat_map(MetricFamily::get_metric) {
+        let labels = metric.get_label().iter().map(|label| (label.name(), label.value()));
+        let labels: HashMap<&str, &str> = labels.collect();
+        if labels.get("credential").is_none_or(|id| !is_kept(id)) {
+            // It may be gone already: then there is nothing to do.
+            let _ = family.remove(&labels);
+        }
+    }
 }

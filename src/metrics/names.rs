@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
 /// Each name makes a few dozen time series; beyond this many that clients brought, a name is `other`.
+/// How long one may be is [`crate::types::ModelName`]'s to say.
 const MAX_NAMES: usize = 200;
 
 /// What stands for all names that were not let in.
@@ -31,8 +32,8 @@ impl BoundedNames {
         }
     }
 
-    /// The label for `name`. Only a request that was `served` lets a new name in: else a client that
-    /// makes up names would take all places.
+    /// The label for `name`. Only a call that a provider has answered well (`served`) lets a new name in:
+    /// else a client that makes up names would take all places.
     pub fn label(&self, name: &str, served: bool) -> &'static str {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = names.all.get(name) {

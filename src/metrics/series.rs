@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::http::StatusCode;
 use prometheus::{Counter, Histogram, IntCounter};
 
+use super::accounts::Accounts;
 use super::families::Families;
 use super::names::{BoundedNames, OTHER};
 use super::operations::Operations;
@@ -21,6 +22,10 @@ use crate::types::{ClientId, CredentialId, ModelName, ProviderName, Route, Token
 /// The kinds of request that a thread keeps series of; beyond it all are looked up anew, which a
 /// client that makes up names may bring about.
 const MAX_KINDS: usize = 2048;
+
+/// The route of what never got to anybody: probes, and what a guard has refused. Those who sent it are no
+/// clients, so sums for people leave it out.
+pub const NO_ROUTE: &str = "none";
 
 /// The status of a request whose client left before there was a head.
 const NO_HEAD: &str = "0";
@@ -32,6 +37,8 @@ struct Kind<'a> {
     client: &'a str,
     provider: &'a str,
     credential: &'a str,
+    /// Whose id that was when the request began.
+    account: Option<u32>,
     model: &'a str,
     upstream_model: &'a str,
     gen_ai_provider: &'a str,
@@ -46,13 +53,14 @@ impl<'a> Kind<'a> {
         let route = match (ended.route, ended.provider) {
             (Some(route), _) => route.as_str(),
             (None, Some(_)) => "relay",
-            (None, None) => "none",
+            (None, None) => NO_ROUTE,
         };
         Self {
             route,
             client: ended.client.map_or("", ClientId::as_str),
             provider: ended.provider.map_or("", ProviderName::as_str),
             credential: ended.credential.map_or("", CredentialId::as_str),
+            account: ended.credential.and_then(CredentialId::account),
             model: ended.model.map_or("", ModelName::as_str),
             upstream_model: upstream_model.map_or("", ModelName::as_str),
             gen_ai_provider: gen_ai_provider.map_or("", ProviderName::as_str),
@@ -89,6 +97,7 @@ impl<'a> Kind<'a> {
 /// A kind as a thread keeps it.
 struct KeptKind {
     texts: [Box<str>; 6],
+    account: Option<u32>,
     route: &'static str,
     operation: &'static str,
     status: u16,
@@ -102,6 +111,7 @@ impl KeptKind {
         let texts = [client, provider, credential, model, upstream_model, gen_ai_provider];
         Self {
             texts: texts.map(Into::into),
+            account: kind.account,
             route: kind.route,
             operation: kind.operation,
             status: kind.status,
@@ -117,6 +127,7 @@ impl KeptKind {
             client,
             provider,
             credential,
+            account: self.account,
             model,
             upstream_model,
             gen_ai_provider,
@@ -130,21 +141,30 @@ impl KeptKind {
 /// The labels of a kind: what clients chose is bounded here.
 struct Labels<'a> {
     kind: Kind<'a>,
+    /// As it is called now, if it is a call by one that is configured now.
+    credential: Option<CredentialId>,
     model: &'static str,
     upstream_model: &'static str,
 }
 
 impl<'a> Labels<'a> {
-    fn of(ended: &EndedRequest<'a>, names: &BoundedNames) -> Self {
+    fn of(ended: &EndedRequest<'a>, bounds: &Bounds<'_>) -> Self {
         let kind = Kind::of(ended);
-        let is_served = (200..400).contains(&kind.status);
+        // Counts do not tell: of a model that nobody has, the gateway estimates them itself. Nor does the
+        // status alone: some servers put an error into a 200.
+        let is_served = (200..300).contains(&kind.status)
+            && kind.outcome == "complete"
+            && ended.attempt_is_open
+            && !["", "count_tokens"].contains(&kind.operation);
         // How hard a model should think is no other model.
         let bare = |model: Option<&ModelName>| match model {
-            Some(model) => names.label(model.split_thinking().0.as_str(), is_served),
+            Some(model) => bounds.models.label(model.split_thinking().0.as_str(), is_served),
             None => "",
         };
         let (model, upstream_model) = (bare(ended.model), bare(ended.gen_ai.upstream_model));
-        Self { kind, model, upstream_model }
+        let credential = ended.credential.filter(|_| kind.is_model_call());
+        let credential = credential.and_then(|id| bounds.accounts.id_now(id));
+        Self { kind, credential, model, upstream_model }
     }
 
     /// Whether the next request of the same kind has the same labels: a name that was not let in may be
@@ -155,6 +175,11 @@ impl<'a> Labels<'a> {
 
     fn who(&self) -> [&str; 4] {
         [self.kind.route, self.kind.client, self.kind.provider, self.model]
+    }
+
+    /// `None` for what is no call by a credential that is configured now.
+    fn credential<'l>(&'l self, last: &'l str) -> Option<[&'l str; 3]> {
+        Some([self.kind.provider, self.credential.as_ref()?.as_str(), last])
     }
 
     fn gen_ai(&self) -> [&str; 4] {
@@ -171,6 +196,7 @@ struct Series {
     duration: Option<Histogram>,
     first_token: OnceCell<Histogram>,
     tokens: [OnceCell<IntCounter>; 5],
+    credential_tokens: [OnceCell<Option<IntCounter>>; 5],
     token_usage: [OnceCell<Histogram>; 2],
     cost: OnceCell<Counter>,
 }
@@ -186,9 +212,8 @@ impl Series {
         let kind = &labels.kind;
         let status = kind.status();
         let status = if kind.status == 0 { NO_HEAD } else { status.as_str() };
-        let credential = (kind.is_model_call() && !kind.credential.is_empty())
-            .then_some([kind.provider, kind.credential, status])
-            .map(|of| families.credential_requests.with_label_values(&of));
+        let credential = labels.credential(status);
+        let credential = credential.map(|of| families.credential_requests.with_label_values(&of));
         let duration = (!kind.operation.is_empty() && !kind.gen_ai_provider.is_empty())
             .then(|| with::<5>(labels.gen_ai(), kind.error_type(status)))
             .map(|of| families.duration.with_label_values(&of));
@@ -201,6 +226,7 @@ impl Series {
             duration,
             first_token: OnceCell::new(),
             tokens: Default::default(),
+            credential_tokens: Default::default(),
             token_usage: Default::default(),
             cost: OnceCell::new(),
         }
@@ -246,10 +272,19 @@ impl Series {
             ("output", usage.output),
             ("reasoning", usage.reasoning),
         ];
-        for ((kind, count), series) in parts.into_iter().zip(&self.tokens) {
-            if count > 0 {
-                let of = || families.tokens.with_label_values(&with::<5>(labels.get().who(), kind));
-                series.get_or_init(of).inc_by(count);
+        let series = self.tokens.iter().zip(&self.credential_tokens);
+        for ((kind, count), (series, of_credential)) in parts.into_iter().zip(series) {
+            if count == 0 {
+                continue;
+            }
+            let of = || families.tokens.with_label_values(&with::<5>(labels.get().who(), kind));
+            series.get_or_init(of).inc_by(count);
+            let of = || {
+                let of = labels.get().credential(kind);
+                of.map(|of| families.credential_tokens.with_label_values(&of))
+            };
+            if let Some(series) = of_credential.get_or_init(of) {
+                series.inc_by(count);
             }
         }
     }
@@ -265,16 +300,22 @@ impl Series {
     }
 }
 
+/// What says which labels there are.
+pub(super) struct Bounds<'a> {
+    pub models: &'a BoundedNames,
+    pub accounts: &'a Accounts,
+}
+
 /// Labels that are made when a series has to be found.
 struct LazyLabels<'a> {
     ended: &'a EndedRequest<'a>,
-    names: &'a BoundedNames,
+    bounds: &'a Bounds<'a>,
     labels: OnceCell<Labels<'a>>,
 }
 
 impl<'a> LazyLabels<'a> {
     fn get(&self) -> &Labels<'a> {
-        self.labels.get_or_init(|| Labels::of(self.ended, self.names))
+        self.labels.get_or_init(|| Labels::of(self.ended, self.bounds))
     }
 }
 
@@ -296,28 +337,35 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Tells one set of series from another: a process has one, its tests have many.
 #[derive(Debug)]
-pub(super) struct SeriesOwner(u64);
+pub(super) struct SeriesOwner(AtomicU64);
 
 impl Default for SeriesOwner {
     fn default() -> Self {
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+        Self(AtomicU64::new(NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
 impl SeriesOwner {
+    /// Makes every thread forget what it has found, each with its next request.
+    pub fn are_looked_up_anew(&self) {
+        // Whoever reads the new number finds the families as they were left before.
+        self.0.store(NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Release);
+    }
+
     /// Counts a request in all of its series.
     pub fn count(
         &self,
         ended: &EndedRequest<'_>,
         families: &Families,
         operations: &Operations,
-        names: &BoundedNames,
+        bounds: &Bounds<'_>,
     ) {
-        let labels = LazyLabels { ended, names, labels: OnceCell::new() };
+        let labels = LazyLabels { ended, bounds, labels: OnceCell::new() };
+        let number = self.0.load(Ordering::Acquire);
         let counted = FOUND.try_with(|found| {
             let found = &mut *found.borrow_mut();
-            if found.of != self.0 {
-                found.of = self.0;
+            if found.of != number {
+                found.of = number;
                 found.kinds.clear();
             }
             found.count(ended, families, operations, &labels)

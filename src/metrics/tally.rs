@@ -3,10 +3,13 @@
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
+use super::NO_ROUTE;
+
 /// What one process has done since its start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tally {
+    /// Without probes and what a guard has refused, as the status has them.
     pub requests: u64,
     /// Of these, answered with 400 or more.
     pub failed: u64,
@@ -38,7 +41,7 @@ impl Tally {
                 };
                 let counter = metric.get_counter().get_value();
                 match family.name() {
-                    "ampgate_requests_total" => {
+                    "ampgate_requests_total" if label("route") != NO_ROUTE => {
                         tally.requests += whole(counter);
                         let has_failed = label("status").parse().is_ok_and(|code: u16| code >= 400);
                         tally.failed += if has_failed { whole(counter) } else { 0 };
@@ -85,9 +88,10 @@ fn signed(gauge: f64) -> i64 {
 mod tests {
     use super::*;
     use crate::metrics::{EndedRequest, Metrics};
-    use crate::types::{Route, TokenUsage};
+    use crate::types::{ProviderName, Route, TokenUsage};
+
     #[test]
-    fn a_tally_sums_over_all_labels() {
+    fn a_tally_sums_over_all_labels_but_what_is_no_clients() {
         let metrics = Metrics::new();
         let usage =
             TokenUsage { input: 10, cached_input: 4, cache_write: 1, output: 7, reasoning: 2 };
@@ -104,10 +108,23 @@ mod tests {
             });
         }
         metrics.fell_back_after_failure();
+        let amp = ProviderName::new("amp");
+        #[rustfmt::skip] // columns are easier to proofread
+        let others = [
+            // door,     provider,   status
+            ("probe",    None,       200), // no client's
+            ("messages", None,       401), // nor is this
+            ("relay",    Some(&amp), 404), // but this is
+        ];
+        for (door, provider, status) in others {
+            let outcome = "complete";
+            let ended = EndedRequest { door, provider, status, outcome, ..EndedRequest::default() };
+            metrics.request_ended(&ended);
+        }
 
         let expected = Tally {
-            requests: 3,
-            failed: 1,
+            requests: 4,
+            failed: 2,
             amp_fallbacks: 1,
             input: 20,
             cached_input: 8,

@@ -47,6 +47,7 @@ impl Names {
             status: 200,
             outcome: "complete",
             duration: Duration::from_secs(3),
+            attempt_is_open: true,
             gen_ai: GenAi {
                 operation: "chat",
                 provider: Some(&self.gen_ai_provider),
@@ -76,6 +77,9 @@ fn a_model_call_is_counted_in_every_family_it_belongs_to() {
     let cases = [
         (REQUESTS.to_owned(), Some(2.0), "requests"),
         (r#"ampgate_credential_requests_total{credential="claude-1",provider="claude",status="200"}"#.to_owned(), Some(2.0), "by credential"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="input"}"#.to_owned(), Some(100.0), "tokens by credential"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="output"}"#.to_owned(), Some(14.0), "each kind by itself"),
+        (r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="reasoning"}"#.to_owned(), None, "here as well"),
         (format!(r#"ampgate_tokens_total{{{who},type="input"}}"#), Some(100.0), "tokens read"),
         (format!(r#"ampgate_tokens_total{{{who},type="cached_input"}}"#), Some(80.0), "of these from the cache"),
         (format!(r#"ampgate_tokens_total{{{who},type="reasoning"}}"#), None, "no series for what there is none of"),
@@ -88,6 +92,18 @@ fn a_model_call_is_counted_in_every_family_it_belongs_to() {
         assert_eq!(value(&metrics, &series), expected, "{why}: {series}");
     }
     assert!(!text(&metrics).contains("ampgate_refusals_total{"), "nothing was refused");
+}
+
+#[test]
+fn tokens_that_amp_has_sold_are_no_credentials() {
+    let (metrics, names) = (Metrics::new(), Names::new());
+    let usage = Some(TokenUsage { input: 50, ..TokenUsage::default() });
+
+    let call = EndedRequest { credential: None, route: Some(Route::Amp), usage, ..names.call() };
+    metrics.request_ended(&call);
+
+    let text = text(&metrics);
+    assert!(text.contains("ampgate_tokens_total{") && !text.contains("ampgate_credential_"));
 }
 
 #[test]
@@ -117,24 +133,41 @@ fn what_went_wrong_is_told_by_its_code_or_else_by_its_status() {
 
 #[test]
 fn a_name_that_a_client_made_up_is_no_label() {
-    let metrics = Metrics::new();
-    let (mut made_up, mut real) = (Names::new(), Names::new());
-    made_up.model = ModelName::parse("made-up").unwrap();
-    real.model = ModelName::parse("opus(8192)").unwrap();
+    let mut names = Names::new();
+    names.model = ModelName::parse("made-up").unwrap();
+    let call = names.call();
+    let performs = |operation| EndedRequest { gen_ai: GenAi { operation, ..call.gen_ai }, ..call };
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (call,                                                        "made-up", "a provider has answered for it"),
+        (performs("embeddings"),                                      "made-up", "so it has here"),
+        (EndedRequest { status: 404, ..call },                        "other",   "nobody has it"),
+        (EndedRequest { status: 307, ..call },                        "other",   "no answer at all"),
+        (EndedRequest { status: 0, outcome: "client_left", ..call },  "other",   "nobody knows"),
+        (EndedRequest { outcome: "upstream_broke", ..call },          "other",   "an answer that is none"),
+        (EndedRequest { attempt_is_open: false, ..call },             "other",   "an error in a 200"),
+        (performs("count_tokens"),                                    "other",   "an estimate is made of any name"),
+        (performs(""),                                                "other",   "no model call"),
+    ];
+    for (ended, label, why) in cases {
+        let metrics = Metrics::new();
 
-    for _ in 0..3 {
-        metrics.request_ended(&EndedRequest { status: 404, ..made_up.call() });
+        metrics.request_ended(&ended);
+
+        let series = REQUESTS.replace("opus", label).replace("200", &ended.status.to_string());
+        assert_eq!(value(&metrics, &series), Some(1.0), "{why}");
+        assert_eq!(text(&metrics).contains("made-up"), label == "made-up", "{why}");
     }
-    metrics.request_ended(&real.call());
+}
 
-    assert!(!text(&metrics).contains("made-up"));
-    let other = REQUESTS.replace("opus", "other").replace("200", "404");
-    assert_eq!(value(&metrics, &other), Some(3.0));
-    assert_eq!(
-        value(&metrics, REQUESTS),
-        Some(1.0),
-        "the budget of thinking is no part of the name"
-    );
+#[test]
+fn the_budget_of_thinking_is_no_part_of_a_models_name() {
+    let (metrics, mut names) = (Metrics::new(), Names::new());
+    names.model = ModelName::parse("opus(8192)").unwrap();
+
+    metrics.request_ended(&names.call());
+
+    assert_eq!(value(&metrics, REQUESTS), Some(1.0));
 }
 
 /// A thread keeps the series it has found; those of another registry, or of a name that was not let in
@@ -153,6 +186,47 @@ fn kept_series_are_those_of_their_registry_and_their_labels() {
     let failed = REQUESTS.replace("200", "500");
     assert_eq!(value(&one, &failed.replace("opus", "other")), Some(1.0), "before it was served");
     assert_eq!(value(&one, &failed), Some(1.0), "since it was served");
+}
+
+/// Credentials are called by their places, so that one that is taken out gives its name to the next.
+#[test]
+fn what_is_counted_for_a_credential_is_never_taken_for_another_accounts() {
+    const OF: &str = r#"ampgate_credential_requests_total{credential="claude-1",provider="claude",status="200"}"#;
+    let id = |name, account| CredentialId::new(name).of_account(account);
+    let (metrics, mut first, mut second) = (Metrics::new(), Names::new(), Names::new());
+    (first.credential, second.credential) = (id("claude-1", 1), id("claude-2", 2));
+    metrics.knows_credentials([first.credential.clone(), second.credential.clone()]);
+    let usage = Some(TokenUsage { input: 50, ..TokenUsage::default() });
+    let rests = metrics.cooldown_count();
+    let count = |names: &Names| metrics.request_ended(&EndedRequest { usage, ..names.call() });
+    for names in [&first, &first, &second] {
+        count(names);
+        rests.rests(&names.credential, "limited");
+    }
+    assert_eq!(value(&metrics, OF), Some(2.0));
+
+    metrics.knows_credentials([id("claude-1", 2)]);
+
+    assert!(!text(&metrics).contains("credential="), "whatever they are counted by");
+    count(&first);
+    rests.rests(&first.credential, "limited");
+    assert_eq!(value(&metrics, OF), None, "it was under way, and its account is gone");
+    count(&second);
+    rests.rests(&second.credential, "limited");
+    assert_eq!(value(&metrics, OF), Some(1.0), "it was under way, and is called otherwise now");
+    assert_eq!(value(&metrics, REQUESTS), Some(5.0), "all else goes on");
+
+    metrics.knows_credentials([id("claude-1", 2), id("claude-2", 3)]);
+
+    count(&second);
+    assert_eq!(value(&metrics, OF), Some(2.0), "its account is the same");
+    for series in [
+        r#"ampgate_credential_tokens_total{credential="claude-1",provider="claude",type="input"}"#,
+        r#"ampgate_cooldowns_total{class="limited",credential="claude-1"}"#,
+    ] {
+        let expected = if series.contains("tokens") { 100.0 } else { 1.0 };
+        assert_eq!(value(&metrics, series), Some(expected), "{series}");
+    }
 }
 
 #[test]

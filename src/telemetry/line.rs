@@ -120,7 +120,8 @@ thread_local! {
     static PAPER: RefCell<Paper> = const { RefCell::new(Paper::new()) };
 }
 
-/// What one thread writes its lines on.
+/// What one thread writes its lines on. It never shrinks, and need not: all that is written is bounded,
+/// what clients choose by the length of a model's name.
 struct Paper {
     line: Vec<u8>,
     /// The second that `date` tells, and the date as text, up to the fraction: most lines of a busy

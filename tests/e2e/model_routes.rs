@@ -377,6 +377,8 @@ async fn every_dialect() -> (StubUpstream, TestGateway) {
 #[actix_web::test]
 async fn a_body_that_names_no_model_is_refused_in_the_dialect_of_its_door() {
     let (stub, gateway) = every_dialect().await;
+    let endless = format!(r#"{{"model":"claude-{}"}}"#, "x".repeat(1024 * 1024));
+    let one_more = format!(r#"{{"model":"gpt-{}"}}"#, "x".repeat(253));
     #[rustfmt::skip] // columns are easier to proofread
     let bodies = [
         // body,                               the message says, why
@@ -393,6 +395,8 @@ async fn a_body_that_names_no_model_is_refused_in_the_dialect_of_its_door() {
         (r#"{"model":null}"#,                  "`model`",  "null"),
         (r#"{"model":""}"#,                    "empty",    "empty name"),
         (r#"{"model":"  "}"#,                  "empty",    "nothing but white space"),
+        (&endless,                             "256 bytes", "a name that would fill memory"),
+        (&one_more,                            "256 bytes", "a byte too long"),
     ];
     #[rustfmt::skip] // columns are easier to proofread
     let doors = [
@@ -408,7 +412,7 @@ async fn a_body_that_names_no_model_is_refused_in_the_dialect_of_its_door() {
     for (target, pointer, value) in doors {
         for (body, says, why) in bodies {
             let response = gateway.post_json(target, body).await;
-            let case = format!("{target} {body}: {why}: {}", response.text());
+            let case = format!("{target} {body:.99}: {why}: {}", response.text());
             assert_eq!(response.status, 400, "{case}");
             assert_eq!(response.field("content-type"), Some("application/json"), "{case}");
             assert_eq!(response.json().pointer(pointer).unwrap(), value, "{case}");
@@ -422,7 +426,13 @@ async fn a_body_that_names_no_model_is_refused_in_the_dialect_of_its_door() {
 #[actix_web::test]
 async fn a_gemini_path_that_names_no_model_is_refused() {
     let (stub, gateway) = every_dialect().await;
-    for target in ["/v1beta/models/:generateContent", "/v1/models/gemini-x:"] {
+    let too_long = format!("gemini-{}", "x".repeat(250));
+    for target in [
+        "/v1beta/models/:generateContent",
+        "/v1/models/gemini-x:",
+        &format!("/v1beta/models/{too_long}:generateContent"),
+        &format!("/api/provider/google/v1beta1/publishers/google/models/{too_long}:countTokens"),
+    ] {
         let response = gateway.post_json(target, "{}").await;
         assert_eq!(response.status, 400, "{target}: {}", response.text());
         assert_eq!(response.json()["error"]["status"], "INVALID_ARGUMENT", "{target}");

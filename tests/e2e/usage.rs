@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{
     Client, Provider, Response, Scripted, SocketClient, TestGateway, encoded, expect, fixture,
-    json_fixture,
+    json_fixture, pool,
 };
 
 /// `anthropic/a05`: input with what was cached, cached, output, thinking.
@@ -130,6 +130,57 @@ async fn the_tokens_of_every_dialect_are_counted_streaming_and_not() {
         let labels = ["client=\"alice\"", "model=\"m\"", "route=\"local\""];
         assert_eq!(tokens(&metrics, &labels), expected(counts), "case {number}");
     }
+}
+
+#[actix_web::test]
+async fn tokens_are_the_credentials_that_answered_and_no_others() {
+    let answers = [Scripted::failure(429), whole("anthropic/a01-text.exchange.json")];
+    let provider = Provider::saying(answers).await;
+    let origin = provider.origin();
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n{}",
+        pool("claude-api-key", &[(origin, ", priority: 1"), (origin, "")])
+    ))
+    .await;
+
+    assert_eq!(ask(&gateway, MESSAGES).await.status, 200);
+
+    let metrics = metrics_after(&gateway, 1).await;
+    let of = |labels: &[&str]| sum(&metrics, "ampgate_credential_tokens_total", labels);
+    let second = "credential=\"claude-2\"";
+    let used = (of(&[second, "type=\"input\""]), of(&[second, "type=\"output\""]));
+    assert_eq!((used, of(&["credential=\"claude-1\""])), ((25.0, 10.0), 0.0));
+    let status = gateway.status().await;
+    let used = |number: usize| {
+        let tokens = &status["credentials"][number]["tokens"];
+        (tokens["input"].as_u64(), tokens["output"].as_u64())
+    };
+    assert_eq!((used(0), used(1)), ((Some(0), Some(0)), (Some(25), Some(10))));
+    let page = gateway.ask_admin("GET", "/", &[]).await.text();
+    assert!(page.contains("35 tokens"), "{page}");
+}
+
+/// A provider without a list of models serves by the look of a name, and a count that it refuses becomes
+/// an estimate, which is a 200.
+#[actix_web::test]
+async fn an_estimate_for_a_made_up_name_makes_no_label() {
+    let provider = Provider::saying([Scripted::failure(404)]).await;
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
+         openai-api-key: [{{ api-key: key, base-url: '{}' }}]\n",
+        provider.origin()
+    ))
+    .await;
+    let call = ASKED.replace("\"m\"", "\"gpt-made-up\"");
+
+    let answer = gateway.post_json("/v1/messages/count_tokens", call).await;
+
+    assert_eq!((answer.status, answer.field("x-ampgate-estimated")), (200, Some("true")));
+    assert_eq!(provider.asked(), 1);
+    let metrics = metrics_after(&gateway, 1).await;
+    assert!(!metrics.contains("gpt-made-up"), "{metrics}");
+    let labels = ["model=\"other\"", "status=\"200\""];
+    assert!(sum(&metrics, "ampgate_requests_total", &labels) > 0.0, "{metrics}");
 }
 
 #[actix_web::test]

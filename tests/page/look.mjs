@@ -84,6 +84,10 @@ const shown = (page) => page.evaluate(() => {
         states: Object.fromEntries(
             [...document.querySelectorAll(".credential")].map((it) => [it.dataset.key, it.querySelector(".state").textContent]),
         ),
+        used: Object.fromEntries([...document.querySelectorAll(".credential")].map((it) => {
+            const title = it.querySelector(".used")?.title ?? "0 in, 0 out";
+            return [it.dataset.key, title.split(",").map(digits)];
+        })),
         routes: rows("pays"),
         clients: rows("clients"),
         models: rows("models"),
@@ -166,6 +170,9 @@ await check("all numbers are those of /status", async () => {
     for (const by of ["client", "model", "provider"]) {
         assert.deepEqual(found[`${by}s`], counts(expected[`by_${by}`]), by);
     }
+    const used = expected.credentials.map(({ id, tokens }) => [id, [tokens.input, tokens.output]]);
+    assert.deepEqual(found.used, Object.fromEntries(used));
+    assert.ok(used.some(([, [input, output]]) => input > 0 && output > 0), "tokens by credential");
     assert.deepEqual(found.failures, expected.failures.map((failure) => failure.request_id));
     assert.ok(found.failures.length >= 5, "failures");
 });

@@ -108,10 +108,11 @@ impl RouteTable {
             before.map_or(Vec::new(), |b| b.members.iter().collect());
         let members = credentials
             .into_iter()
-            .map(|credential| {
+            .map(|mut credential| {
                 let same = known.iter().position(|old| same_account(&old.credential, &credential));
                 let same = same.map(|at| known.swap_remove(at));
                 let id = same.map_or_else(&mut next_id, |old| old.id);
+                credential.id = credential.id.of_account(id.0);
                 let seen_limits = same.map(|old| old.seen_limits.clone()).unwrap_or_default();
                 Arc::new(Member { id, credential: Arc::new(credential), seen_limits })
             })

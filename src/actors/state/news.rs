@@ -21,9 +21,6 @@ const VERSION: u8 = 1;
 /// What is older or lasts longer than anything that is told; no clock runs over by it.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Providers' names of models are shorter; a longer one was made up.
-pub const LONGEST_MODEL: usize = 256;
-
 /// Something that one replica has found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
@@ -158,7 +155,7 @@ pub fn decode(text: &str, told_at: Instant) -> Option<(ReplicaId, News)> {
     let news = match news {
         Written::Rest { account, model, class, began_ms_ago, left_ms, level, told } => {
             let model = match model {
-                Some(model) => Some(model_name(&model)?),
+                Some(model) => Some(ModelName::parse(&model)?),
                 None => None,
             };
             let until = match u64::try_from(left_ms) {
@@ -170,15 +167,15 @@ pub fn decode(text: &str, told_at: Instant) -> Option<(ReplicaId, News)> {
             News::Rest(SharedRest { account, model, class, began, until, level, was_told: told })
         }
         Written::Served { account, model, sent_ms_ago } => {
-            let (model, sent_at) = (model_name(&model)?, before(sent_ms_ago));
+            let (model, sent_at) = (ModelName::parse(&model)?, before(sent_ms_ago));
             News::Served(SharedSuccess { account, model, sent_at })
         }
         Written::Bound { session, model, account, upstream_model, idle_ms, ttl_ms } => {
             News::Bound(SharedBinding {
                 session: SessionKey::from_bytes(parse_hex(&session)?),
-                model: model_name(&model)?,
+                model: ModelName::parse(&model)?,
                 account,
-                upstream_model: model_name(&upstream_model)?,
+                upstream_model: ModelName::parse(&upstream_model)?,
                 used_at: before(idle_ms),
                 ttl: duration(ttl_ms),
             })
@@ -193,10 +190,6 @@ pub fn decode_kept(text: &str, server_ms: u64, now: Instant) -> Option<(ReplicaI
     let (told_at, letter) = text.split_once(' ')?;
     let age = server_ms.saturating_sub(told_at.parse().ok()?);
     decode(letter, now.checked_sub(duration(age)).unwrap_or(now))
-}
-
-fn model_name(text: &str) -> Option<ModelName> {
-    ModelName::parse(text).filter(|model| model.as_str().len() <= LONGEST_MODEL)
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -305,7 +298,7 @@ mod tests {
             (rest("limited", "m").replace("\"v\":1", "\"v\":2"),     false, "another version"),
             (rest("enchanted", "m"),                                 false, "a class we do not have"),
             (rest("limited", " "),                                   false, "a model without a name"),
-            (rest("limited", &"m".repeat(LONGEST_MODEL + 1)),        false, "a name without an end"),
+            (rest("limited", &"m".repeat(ModelName::MOST_BYTES + 1)), false, "a name without an end"),
             (rest("limited", "m").replace(&account, "hush"),         false, "no account"),
             (rest("limited", "m").replace("\"from\":\"1\"", "\"from\":\"-\""), false, "nobody"),
             (r#"{"v":1,"from":"1","news":{"party":{}}}"#.to_owned(), false, "news we do not know"),

@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::marks::gauge;
 use super::numbers::{counted, duration, grouped, percent};
+use super::spend::total;
 use crate::admin::{AccountStatus, CredentialState, CredentialStatus, Rest, SeenLimit};
 
 /// How a state is called, and the class that colours it. Its shape is in [`shape`].
@@ -41,8 +42,9 @@ fn summary(credentials: &[CredentialStatus]) -> String {
 }
 
 fn card(credential: &CredentialStatus) -> Markup {
-    let CredentialStatus { id, provider, state, rests, requests, failed, limits, account } =
+    let CredentialStatus { id, provider, state, rests, requests, failed, tokens, limits, account } =
         credential;
+    let used = total(tokens);
     let (class, state_words) = words(*state);
     html! {
         li class={ "credential " (class) } data-key=(id) tabindex="-1" {
@@ -53,6 +55,11 @@ fn card(credential: &CredentialStatus) -> Markup {
             p.of {
                 (provider) ", " (counted(*requests, "request", "requests"))
                 @if *failed > 0 { ", " span.bad { (grouped(*failed)) " failed" } }
+                @if used > 0 {
+                    ", " span.used title={ (grouped(tokens.input)) " in, " (grouped(tokens.output)) " out" } {
+                        (counted(used, "token", "tokens"))
+                    }
+                }
             }
             @if let Some(account) = account { (login(account)) }
             @if !rests.is_empty() { ul.rests { @for rest in rests { li { (said(rest)) } } } }
@@ -200,6 +207,7 @@ fn whole(amount: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::Tokens;
 
     fn limit(limit: Option<f64>, remaining: Option<f64>, used_fraction: Option<f64>) -> SeenLimit {
         SeenLimit {
@@ -253,6 +261,26 @@ mod tests {
             let html = said(&rest).into_string();
             assert!(html.contains(first) && html.contains(second), "{html}");
         }
+    }
+
+    #[test]
+    fn a_credential_says_what_was_used_with_it_as_far_as_that_is_known() {
+        let used = |input, output| CredentialStatus {
+            id: "claude-1".to_owned(),
+            provider: "claude".to_owned(),
+            state: CredentialState::Ready,
+            rests: Vec::new(),
+            requests: 2,
+            failed: 0,
+            tokens: Tokens { input, cached_input: input, output, ..Tokens::default() },
+            limits: Vec::new(),
+            account: None,
+        };
+        let html = card(&used(12_300, 45)).into_string();
+        for expected in ["12.3k tokens", "12\u{202f}300 in, 45 out"] {
+            assert!(html.contains(expected), "no `{expected}` in {html}");
+        }
+        assert!(!card(&used(0, 0)).into_string().contains("token"), "nobody has told");
     }
 
     #[test]

@@ -36,6 +36,7 @@ fn credential(id: &str, state: CredentialState, rests: Vec<Rest>) -> CredentialS
         rests,
         requests: 412,
         failed: 3,
+        tokens: Tokens { input: 1_240_000, output: 31_000, ..Tokens::default() },
         limits,
         account: None,
     }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use prometheus::proto::{Metric, MetricFamily};
 
 use crate::admin::status::{Spend, Tokens, Totals};
-
-/// What is counted for those who are no clients: probes, and what a guard has refused.
-const NO_ROUTE: &str = "none";
+use crate::metrics::NO_ROUTE;
 
 /// Who pays, in the order in which people ask.
 const ROUTES: &[&str] = &["local", "mapped", "own-login", "amp", "relay"];
@@ -120,14 +118,16 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Requests by a credential, and how many of them failed.
-pub fn of_credential(samples: &Samples<'_>, id: &str) -> (u64, u64) {
-    let all = samples.of_family("ampgate_credential_requests_total").iter();
+/// Requests by a credential, how many of them failed, and the tokens that were used with it.
+pub fn of_credential(samples: &Samples<'_>, id: &str) -> (u64, u64, Tokens) {
+    let of = |family| {
+        let all = samples.of_family(family).iter();
+        all.filter(|sample| label(sample, "credential") == id)
+    };
     let mut sum = Sum::default();
-    for sample in all.filter(|sample| label(sample, "credential") == id) {
-        sum.add(&requests(sample));
-    }
-    (sum.requests, sum.failed)
+    of("ampgate_credential_requests_total").for_each(|sample| sum.add(&requests(sample)));
+    of("ampgate_credential_tokens_total").for_each(|sample| sum.add(&tokens(sample)));
+    (sum.requests, sum.failed, sum.tokens)
 }
 
 fn requests(sample: &Metric) -> Sum {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::actors::tokens::AccountState;
-use crate::admin::status::{Bucket, Spend};
+use crate::admin::status::{Bucket, Spend, Tokens};
 use crate::config::TokenSource;
 use crate::dialect::ToldLimit;
 use crate::metrics::{EndedRequest, GenAi, Metrics};
@@ -242,6 +242,8 @@ fn what_is_left_is_told_in_seconds_that_are_never_too_few() {
     assert_eq!((account.state, account.expires_in_seconds), ("login_needed", Some(9)));
     assert_eq!(account.trouble.as_deref(), Some("invalid_grant"));
     assert_eq!((credential.requests, credential.failed), (2, 1));
+    let tokens = Tokens { input: 100, cached_input: 60, cache_write: 10, output: 7, reasoning: 3 };
+    assert_eq!(credential.tokens, tokens, "of the call that was answered");
     assert_eq!(credential.rests[0].seconds_left, 2);
     let resets: Vec<_> = credential.limits.iter().map(|limit| limit.resets_in_seconds).collect();
     assert_eq!(resets, [Some(60), Some(0)]);

@@ -116,3 +116,14 @@ fn the_timestamp_is_the_moment_in_utc_with_microseconds() {
         assert!(line.starts_with(&start), "{why}: {line}");
     }
 }
+
+/// Each thread keeps its paper, as large as its longest line.
+#[test]
+fn no_line_is_long_whatever_a_client_calls_its_model() {
+    let worst = "\u{1}".repeat(ModelName::MOST_BYTES);
+    let model = ModelName::parse(&worst).unwrap();
+
+    let line = written(&RequestLine { model: Some(model.as_str()), ..FULL }, UNIX_EPOCH);
+
+    assert!(line.len() < 2048, "{} bytes", line.len());
+}

@@ -59,6 +59,64 @@ async fn credentials_models_mappings_and_fallback_follow_the_file() {
     assert_eq!(call("claude-x").await, (200, route("amp")), "another fallback");
 }
 
+/// Credentials are called by their places: when the first one goes, the second is called as it was.
+#[actix_web::test]
+async fn the_counts_of_a_credential_that_is_taken_out_are_not_told_of_the_next() {
+    let answer = r#"{"usage":{"input_tokens":40,"output_tokens":2}}"#;
+    let provider = StubUpstream::replying(200, "application/json", answer).await;
+    let entry = |key: &str| {
+        let origin = &provider.origin;
+        format!(
+            "  - {{ api-key: {key}, base-url: '{origin}', models: [{{ name: {key}-model }}] }}\n"
+        )
+    };
+    let base = "api-keys: [k]\nampcode: { upstream-url: '' }\nclaude-api-key:\n";
+    let mut gateway =
+        GatewayProcess::start(&format!("{base}{}{}{}", entry("a"), entry("b"), entry("c")));
+    let (address, admin) = (gateway.address, gateway.admin());
+    let call = async |key: &str| {
+        let body = format!(r#"{{"model":"{key}-model","max_tokens":9}}"#);
+        assert_eq!(ask(address, "k", "POST", "/v1/messages", &body).await.status, 200);
+    };
+    let told = async || {
+        let status = Client::connect(admin).await.ask("GET", "/status", &[], b"").await.json();
+        let of = |one: &serde_json::Value| {
+            let tokens = one["tokens"]["input"].as_u64().unwrap();
+            (one["id"].as_str().unwrap().to_owned(), one["requests"].as_u64().unwrap(), tokens)
+        };
+        status["credentials"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    // The client has its answer a moment before it is counted.
+    let eventually_told = async |expected: &[(&str, u64, u64)]| {
+        let seen = async || {
+            let is_one =
+                |(one, (id, requests, tokens)): (&(String, u64, u64), &(&str, u64, u64))| {
+                    (one.0.as_str(), one.1, one.2) == (*id, *requests, *tokens)
+                };
+            let told = told().await;
+            told.len() == expected.len() && told.iter().zip(expected).all(is_one)
+        };
+        let waited = async {
+            while !seen().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        expect(waited, &format!("{expected:?}")).await;
+    };
+    for key in ["a", "a", "b", "c"] {
+        call(key).await;
+    }
+    eventually_told(&[("claude-1", 2, 80), ("claude-2", 1, 40), ("claude-3", 1, 40)]).await;
+
+    gateway.reload(&format!("{base}{}{}", entry("b"), entry("c")));
+
+    eventually_told(&[("claude-1", 0, 0), ("claude-2", 0, 0)]).await;
+    call("b").await;
+    eventually_told(&[("claude-1", 1, 40), ("claude-2", 0, 0)]).await;
+    gateway.reload(&format!("{base}{}{}{}", entry("b"), entry("d"), entry("c")));
+    eventually_told(&[("claude-1", 1, 40), ("claude-2", 0, 0), ("claude-3", 0, 0)]).await;
+}
+
 #[actix_web::test]
 async fn limits_timeouts_and_cors_follow_the_file() {
     let upstream = StubUpstream::answering(|mut conversation| async move {
