@@ -31,7 +31,8 @@ pub use answer::model_paths;
 pub use error::{error_body, is_error_of, stream_error_event};
 pub use first_token::has_token;
 pub use gemini::{
-    GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
+    GeminiCall, gemini_path, leads_elsewhere, parse_gemini_call, parse_gemini_path,
+    replace_gemini_model,
 };
 pub use limits::{ToldLimit, told_limits};
 pub use models::{

@@ -345,7 +345,7 @@ fn model_at(call: ModelCall) -> usize {
 
 /// The call's path at a provider. The base path is without the method's part; an OpenAI base path
 /// has its version, the others have not (design, section 8). What follows `models/` in a path is the
-/// client's, byte for byte.
+/// client's, byte for byte; nothing in it leads elsewhere ([`super::asked`]).
 pub(super) fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> String {
     let base = &credential.base_path;
     let tail = |at: usize| client_path.get(at..).unwrap_or_default();
