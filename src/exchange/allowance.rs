@@ -1,6 +1,7 @@
 //! What the rules of a client's key say of a call: at once, and when it has ended.
 
 use crate::actors::Handles;
+use crate::body::JsonPart;
 use crate::config::{ClientRules, Price};
 use crate::error::GatewayError;
 use crate::limits::{Claim, Estimate, Used, estimate, tokens_in};
@@ -42,6 +43,9 @@ pub(super) async fn reserve_usage(call: &Call<'_>) -> Result<(), GatewayError> {
         return Ok(());
     };
     require_allowed(rules, &call.asked.model)?;
+    if call.asked.is_named_in_body() && !rules.models.is_empty() {
+        require_fallbacks_allowed(rules, call.readable_body())?;
+    }
     if call.only_counts() || !rules.limits.count_usage() {
         return Ok(());
     }
@@ -57,6 +61,25 @@ pub(super) async fn reserve_usage(call: &Call<'_>) -> Result<(), GatewayError> {
     call.record.at_its_end(move |ended| admission.settle(used(ended, guess)));
     Ok(())
 }
+
+/// Refuses models that the client may not ask for among those that `OpenRouter` would ask when it cannot
+/// ask the first one: the body crosses as it is, and so does its `models`.
+///
+/// SECURITY: an object that cannot be read here may be read there, so it is refused.
+fn require_fallbacks_allowed(rules: &ClientRules, body: &[u8]) -> Result<(), GatewayError> {
+    let members = JsonPart::parse(body).ok().and_then(JsonPart::members);
+    let members = members.ok_or_else(|| GatewayError::BadBody(UNREADABLE.to_owned()))?;
+    let fallbacks = members.iter().filter(|member| member.key == "models");
+    for model in fallbacks.filter_map(|member| member.value.elements()).flatten() {
+        // What is no text is no name.
+        if let Some(model) = model.text().and_then(|text| ModelName::parse(&text)) {
+            require_allowed(rules, &model)?;
+        }
+    }
+    Ok(())
+}
+
+const UNREADABLE: &str = "it is no JSON object that can be read to its end";
 
 /// What a call is thought to use.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +181,30 @@ mod tests {
                 ..EndedRequest::default()
             };
             assert_eq!(used(&ended, guess), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn fallbacks_in_the_body_are_models_that_must_be_allowed_too() {
+        let models = vec![ModelPattern::parse("gpt-*").unwrap()];
+        let rules = ClientRules { models, ..ClientRules::default() };
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            // body,                                                     refused as,                why
+            (r#"{"model":"gpt-5"}"#,                                     None,                      "none"),
+            (r#"{"models":["gpt-5","GPT-5-mini"]}"#,                     None,                      "all allowed"),
+            (r#"{"models":["gpt-5(high)"]}"#,                            None,                      "with a thinking suffix"),
+            (r#"{"models":[]}"#,                                         None,                      "empty"),
+            (r#"{"models":null,"messages":[{"models":["x"]}]}"#,         None,                      "not at the top"),
+            (r#"{"models":["gpt-5","claude-opus"]}"#,                    Some("model_not_allowed"), "another one behind"),
+            (r#"{"mod\u0065ls":["claude-opus"]}"#,                       Some("model_not_allowed"), "an escaped key"),
+            (r#"{"models":["claude-opus"],"models":["gpt-5"]}"#,         Some("model_not_allowed"), "twice: which one counts is not ours to say"),
+            (r#"{"models":["claude-opus"],"\ud800":1}"#,                 Some("bad_body"),          "a key that is no text here"),
+            (r#"{"models":["claude-opus"]"#,                             Some("bad_body"),          "cut short"),
+        ];
+        for (body, expected, why) in cases {
+            let refused = require_fallbacks_allowed(&rules, body.as_bytes()).err();
+            assert_eq!(refused.map(|error| error.code()), expected, "{why}");
         }
     }
 }

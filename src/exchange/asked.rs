@@ -58,6 +58,10 @@ impl Asked {
         self.decoded.as_ref()
     }
 
+    pub fn is_named_in_body(&self) -> bool {
+        matches!(self.named_in, NamedIn::Body { .. })
+    }
+
     /// Whether the client's body has a content coding that has been taken off.
     pub fn is_encoded(&self) -> bool {
         self.decoded.is_some()
