@@ -9,7 +9,7 @@
 //! | `limits`      | what an answer's head tells of the provider's limits             |
 //! | `models`      | the four shapes of a list of models                              |
 //! | `session`     | which conversation a call belongs to                             |
-//! | `usage`       | what an answer says of tokens                                    |
+//! | `usage`       | what an answer says of tokens, and where its text stands         |
 //! | `verdict`     | what a failure says about the credential, and how long it lasts  |
 //!
 //! Pure knowledge: no dialect is translated into another here, and no body is touched; that is
@@ -31,7 +31,8 @@ pub use answer::model_paths;
 pub use error::{error_body, is_error_of, stream_error_event};
 pub use first_token::has_token;
 pub use gemini::{
-    GeminiCall, gemini_path, parse_gemini_call, parse_gemini_path, replace_gemini_model,
+    GeminiCall, gemini_path, leads_elsewhere, parse_gemini_call, parse_gemini_path,
+    replace_gemini_model,
 };
 pub use limits::{ToldLimit, told_limits};
 pub use models::{
@@ -41,7 +42,7 @@ pub use models::{
 pub use session::{SessionKey, session_key};
 pub use usage::{
     AnthropicUsage, ChatUsage, GeminiUsage, ResponsesUsage, USAGE_MARK, Usage, read_usage,
-    usage_paths,
+    text_keys, usage_paths,
 };
 pub use verdict::{
     FirstEvent, Scope, Trouble, TroubleClass, Verdict, error_in_ok_body, first_event, judge,

@@ -18,7 +18,7 @@ mod moment;
 
 pub use account::Account;
 pub use counts::{Counts, Others, SharedClaim};
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, estimate, tokens_in};
 pub use moment::Moment;
 
 use crate::config::ClientLimits;

@@ -59,6 +59,8 @@ pub struct EndedRequest<'a> {
     pub usage: Option<TokenUsage>,
     /// Price of the tokens, in US dollars, where the price table has the model.
     pub cost_usd: Option<f64>,
+    /// Of what a model wrote, as it passed; 0 where nobody has to know.
+    pub text_bytes: u64,
     /// From the request's head to the first byte of the answer's body.
     pub first_byte: Option<Duration>,
     /// From the request's head to the last byte of the answer's body.

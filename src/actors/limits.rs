@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::timeout;
+
 use super::clock::WallClock;
 use super::state::{Claimed, SharedState};
 use crate::config::{Client, ClientRules};
@@ -26,7 +28,6 @@ pub struct Limits {
     /// Of those clients that have any.
     rules: Arc<HashMap<ClientId, ClientRules>>,
     ledger: Ledger,
-    metrics: Metrics,
 }
 
 impl fmt::Debug for Limits {
@@ -38,8 +39,8 @@ impl fmt::Debug for Limits {
 impl Limits {
     #[must_use]
     pub fn new(clients: &[Client], clock: WallClock, metrics: Metrics) -> Self {
-        let ledger = Ledger { book: Arc::default(), clock, state: None };
-        Self { rules: rules_of(clients), ledger, metrics }
+        let ledger = Ledger { book: Arc::default(), clock, state: None, metrics };
+        Self { rules: rules_of(clients), ledger }
     }
 
     /// Other rules over the same counts.
@@ -73,7 +74,7 @@ impl Limits {
             Some(verdict) => verdict,
             None => self.ledger.reserve(&reserve).map(|()| self.ledger.holding(&reserve)),
         };
-        verdict.inspect_err(|reached| self.metrics.limited(&reserve.client, reached.limit))
+        verdict.inspect_err(|reached| self.ledger.metrics.limited(&reserve.client, reached.limit))
     }
 
     /// Counts together with other replicas from now on.
@@ -95,6 +96,7 @@ struct Ledger {
     clock: WallClock,
     /// `None`: there are no other replicas, or nothing is shared with them.
     state: Option<SharedState>,
+    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -137,13 +139,18 @@ impl Ledger {
     ) -> Option<Result<Admission, LimitReached>> {
         let state = self.state.as_ref()?;
         let client = &reserve.client;
-        if !state.is_up() {
+        let Some(deadline) = state.claim_deadline() else {
             self.book().account(client).lose_others();
             return None;
-        }
-        // One at a time: claims that are still asked about would keep each other out.
+        };
+        // One at a time: claims that are still asked about would keep each other out. But a server that
+        // is slow and in time must not make a queue that grows: who has waited for as long as an answer
+        // may take goes by what this replica knows, which the claim before has just heard.
         let turn = self.book().turn(client);
-        let _turn = turn.lock().await;
+        let Ok(_turn) = timeout(deadline, turn.lock()).await else {
+            self.metrics.state_failed("turn");
+            return None;
+        };
         let (claiming, counts) = Claiming::begin(self, reserve);
         let answer = state.claim(client, &counts, &SharedClaim::of(reserve)).await;
         let Some(Claimed { is_let_in, others }) = answer else {

@@ -1,5 +1,7 @@
 //! Paths of Gemini calls, which name the model and the method: `.../models/{model}:{method}`.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -21,6 +23,12 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// What may not stand in one segment of it; some servers drop what follows a semicolon.
+const NOT_IN_SEGMENT: &AsciiSet = &NOT_IN_PATH.add(b'/').add(b';');
+
+/// How often escapes of escapes are undone before a name counts as one that hides something.
+const MOST_ESCAPES: usize = 3;
 
 /// A call that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +52,28 @@ impl GeminiCall {
 /// Writes `{model}:{method}`, the last part of a path.
 #[must_use]
 pub fn gemini_path(model: &str, method: &str) -> String {
-    format!("{}:{method}", utf8_percent_encode(model, NOT_IN_PATH))
+    format!("{}:{method}", in_path(model))
+}
+
+/// Whether a name that stands in a path could lead out of its place there: it has a segment that is
+/// empty, `.` or `..`, be it escaped (more than once), with `\` for `/`, or with parameters (`..;x`).
+///
+/// SECURITY: names come from clients, and what is in the path is asked with the team's credential.
+#[must_use]
+pub fn leads_elsewhere(name: &str) -> bool {
+    let is_step = |segment: &str| matches!(segment.split(';').next(), Some("" | "." | ".."));
+    let mut name = Cow::Borrowed(name);
+    for _ in 0..=MOST_ESCAPES {
+        if name.split(['/', '\\']).any(is_step) {
+            return true;
+        }
+        let plain = percent_decode_str(&name).decode_utf8_lossy();
+        if plain == name {
+            return false;
+        }
+        name = Cow::Owned(plain.into_owned());
+    }
+    true
 }
 
 /// Reads `{model}:{method}`, the last part of a path, without query. The colon may be `%3A`.
@@ -85,8 +114,14 @@ pub fn parse_gemini_path(path: &str) -> Option<GeminiCall> {
 /// When `call` was parsed from another path.
 #[must_use]
 pub fn replace_gemini_model(path: &str, call: &GeminiCall, model: &str) -> String {
-    let model = utf8_percent_encode(model, NOT_IN_PATH);
+    let model = in_path(model);
     format!("{}{model}{}", &path[..call.model_span.start], &path[call.model_span.end..])
+}
+
+/// A name as it stands in a path: in one segment, if it could lead elsewhere.
+fn in_path(model: &str) -> impl fmt::Display {
+    let not_in_it = if leads_elsewhere(model) { NOT_IN_SEGMENT } else { NOT_IN_PATH };
+    utf8_percent_encode(model, not_in_it)
 }
 
 /// Where the last colon begins and ends.
@@ -157,12 +192,47 @@ mod tests {
             ("/v1beta1/publishers/google/models/a:x", "b.1-c", "/v1beta1/publishers/google/models/b.1-c:x", "Vertex"),
             ("/v1/models/a/b:x",                      "c/d",   "/v1/models/c/d:x",                     "slashes stay"),
             ("/v1/models/a:x",                        "b?c#d %é", "/v1/models/b%3Fc%23d%20%25%C3%A9:x", "escaped where it must be"),
+            ("/v1/models/a:x",                        "b/../c",   "/v1/models/b%2F..%2Fc:x",              "slashes that lead elsewhere do not stay"),
         ];
         for (path, model, expected, why) in cases {
             let call = parse_gemini_path(path).unwrap();
             let replaced = replace_gemini_model(path, &call, model);
             assert_eq!(replaced, expected, "{why}");
             assert_eq!(parse_gemini_path(&replaced).unwrap().model, model, "{why}: read back");
+        }
+    }
+
+    #[test]
+    fn a_name_that_could_lead_elsewhere_is_told_from_one_with_slashes() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("gemini-3-pro",                        false, "plain"),
+            ("gemini-3.5-flash(high)",              false, "dots in a name, and a suffix"),
+            ("publishers/google/models/m",          false, "slashes"),
+            ("tunedModels/m",                       false, "a tuned model"),
+            ("tunedModels%2Fm",                     false, "the same, escaped"),
+            ("a b%",                                false, "a blank, and a percent sign that escapes nothing"),
+            ("...",                                 false, "no step"),
+            ("a;b",                                 false, "parameters"),
+            ("gemini-flash/../gemini-3-pro",        true,  "up, and down to another model"),
+            ("gemini-x/../../../../endpoints/1",    true,  "out of the models"),
+            ("gemini-x/./y",                        true,  "nowhere, which some servers take out"),
+            ("gemini-x//y",                         true,  "an empty segment, which some servers take out"),
+            ("/gemini-x",                           true,  "empty in front"),
+            ("gemini-x/",                           true,  "empty at the end"),
+            ("gemini-x/..",                         true,  "up at the end"),
+            ("..",                                  true,  "nothing else"),
+            ("",                                    true,  "no name"),
+            ("gemini-x%2F..%2fy",                   true,  "escaped slashes"),
+            ("gemini-x/%2e%2E/y",                   true,  "escaped dots"),
+            ("gemini-x/%252e%252e/y",               true,  "escaped twice"),
+            ("gemini-x\\..\\y",                     true,  "backslashes"),
+            ("gemini-x%5C..%5cy",                   true,  "escaped backslashes"),
+            ("gemini-x/..;a=b/y",                   true,  "with a parameter"),
+            ("%252525252525252e",                   true,  "escaped more often than anybody does"),
+        ];
+        for (name, expected, why) in cases {
+            assert_eq!(leads_elsewhere(name), expected, "{name}: {why}");
         }
     }
 }

@@ -37,6 +37,22 @@ pub const fn usage_paths(dialect: Dialect) -> &'static [&'static [&'static str]]
     }
 }
 
+/// The keys of all text that a model writes, thoughts and arguments of tools included, so that an answer
+/// can be measured that does not say what it took. In events, and but for Responses in whole answers.
+#[must_use]
+pub const fn text_keys(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Anthropic => &["text", "thinking", "partial_json"],
+        // The older Completions have `text`.
+        Dialect::OpenAiChat => {
+            &["content", "text", "reasoning_content", "reasoning", "refusal", "arguments"]
+        }
+        // At its end a stream repeats everything under other keys.
+        Dialect::OpenAiResponses => &["delta"],
+        Dialect::Gemini => &["text"],
+    }
+}
+
 /// Reads the object at one of the [`usage_paths`]; `None` when its counts cannot be read.
 #[must_use]
 pub fn read_usage(dialect: Dialect, json: &[u8]) -> Option<Usage> {

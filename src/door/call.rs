@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 
 use super::Nowhere;
+use crate::dialect::leads_elsewhere;
 use crate::types::Dialect;
 
 /// A door that leads to a model.
@@ -118,6 +119,10 @@ pub enum GeminiVersion {
 pub(super) fn by_amp_provider(method: &Method, rest: &str) -> Option<ModelDoor> {
     let rest = rest.strip_prefix("provider/")?;
     let (provider, call) = rest.split_once('/')?;
+    // Amp may read such a path as one that more guards stand before.
+    if leads_elsewhere(provider) {
+        return None;
+    }
     let before_call = "/api/provider/".len() + provider.len() + 1;
     let provider = PathProvider::parse(provider);
     // Amp names the version or leaves it out.
@@ -266,6 +271,8 @@ mod tests {
             ("GET",  "/api/provider/google/v1beta1/publishers/google/models/g:x", Door::Management, "only POST is a call"),
             ("POST", "/api/provider/google/v1beta1/projects/p/x", Door::Management, "the rest of Vertex goes to Amp"),
             ("POST", "/api/provider/anthropic",                   Door::Management, "no call named"),
+            ("POST", "/api/provider/../v1/messages",              Door::Management, "no provider named: it may be anything at Amp"),
+            ("POST", "/api/provider/..%2Finternal/v1/messages",   Door::Management, "the same, escaped"),
             ("POST", "/v1/models/",                               Door::Nowhere(Nowhere::UnknownPath), "no model named"),
             ("DELETE", "/v1/models",                              Door::Nowhere(Nowhere::WrongMethod { allow: "GET", dialect: Dialect::OpenAiChat }), "method"),
             ("GET",  "/v1beta/models/g:generateContent",          Door::Nowhere(Nowhere::WrongMethod { allow: "POST", dialect: Dialect::Gemini }), "method"),

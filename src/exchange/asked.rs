@@ -7,10 +7,14 @@ use bytes::Bytes;
 
 use super::head::Head;
 use crate::body::{DecodeError, decode_request, find_model};
-use crate::dialect::{GeminiCall, parse_gemini_call};
+use crate::dialect::{GeminiCall, leads_elsewhere, parse_gemini_call};
 use crate::door::ModelCall;
 use crate::error::GatewayError;
 use crate::types::ModelName;
+
+/// What is wrong with a name in a path that has `..` in it, or the like.
+pub(super) const NAME_LEADS_ELSEWHERE: &str =
+    "a part of the model's name in its path is empty, `.` or `..`";
 
 /// A model call's question.
 #[derive(Debug)]
@@ -55,6 +59,10 @@ impl Asked {
         self.decoded.as_ref()
     }
 
+    pub fn is_named_in_body(&self) -> bool {
+        matches!(self.named_in, NamedIn::Body { .. })
+    }
+
     /// Whether the client's body has a content coding that has been taken off.
     pub fn is_encoded(&self) -> bool {
         self.decoded.is_some()
@@ -70,6 +78,10 @@ impl Asked {
         let unclear = || GatewayError::BadBody("the path names no model and method".to_owned());
         let tail = path.get(model_at..).ok_or_else(unclear)?;
         let call = parse_gemini_call(tail).ok_or_else(unclear)?;
+        // SECURITY: what was written here goes out byte for byte, by the rules of the name that was read.
+        if leads_elsewhere(&call.model) {
+            return Err(GatewayError::AmbiguousRequest(NAME_LEADS_ELSEWHERE));
+        }
         let model = ModelName::parse(&call.model).ok_or_else(|| {
             let fault = ModelName::fault(&call.model);
             GatewayError::BadBody(format!("the name of the model in the path {fault}"))

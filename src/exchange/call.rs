@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderValue};
 use bytes::Bytes;
 
 use super::answer::{self, AmpClient, Answering, ModelAnswer};
@@ -154,15 +155,28 @@ impl<'a> Call<'a> {
         self.cleaned.get_or_init(clean).clone()
     }
 
+    /// Whether the answer's tokens have to be known: it is asked for without a coding then, since what is
+    /// encoded can be neither adapted nor measured.
+    pub fn must_be_metered(&self) -> bool {
+        must_be_metered(self.handles, self.client)
+    }
+
     /// The body with the question what its stream costs, where that must be known and the client has
-    /// not asked it. For providers of our own that speak the client's dialect.
+    /// not asked it. For whoever is asked in the client's dialect.
     pub fn body_asking_for_usage(&self) -> Option<Bytes> {
         let ask = || {
-            let can_be_asked = self.door.call == ModelCall::ChatCompletions;
-            let must_be = can_be_asked && must_be_metered(self.handles, self.client);
+            let call = self.door.call;
+            let can_be_asked = matches!(call, ModelCall::ChatCompletions | ModelCall::Completions);
+            let must_be = can_be_asked && self.must_be_metered();
             must_be.then(|| ask_for_usage(self.readable_body())).flatten()
         };
         self.asking_for_usage.get_or_init(ask).clone()
+    }
+
+    /// The body with every change that its next reader needs, whoever that is; `None` when it goes on as
+    /// it came. No dialect needs both.
+    pub fn changed_body(&self) -> Option<Bytes> {
+        self.body_asking_for_usage().or_else(|| self.cleaned_body())
     }
 
     /// What the answer must be adapted to, when an Amp client reads it.
@@ -180,22 +194,28 @@ impl<'a> Call<'a> {
         let prices = &self.handles.settings.prices;
         let price_of = |name: &ModelName| prices.price(&name.split_thinking().0).copied();
         let price = || price_of(model).or_else(|| price_of(&self.asked.model));
-        (!self.only_counts()).then(|| Metering { price: price() })
+        (!self.only_counts())
+            .then(|| Metering { price: price(), measures_text: self.must_be_metered() })
     }
 
-    /// The fallback: the same path and body, and every field, to the Amp server. `after` says what
+    /// The fallback: the same path and body, and every field, to the Amp server; but what a client with
+    /// limits did not ask of its stream is asked there, too. `after` says what
     /// our own credentials failed with, if they were asked; such a call costs Amp's credits although
     /// the team has a provider for it, so it is never made silently.
     pub async fn ask_amp(&self, after: Option<String>) -> Result<HttpResponse, UpstreamFailure> {
         let Self { handles, request, record, dialect, client, .. } = self;
         record.takes(Route::Amp);
         let after_failure = after.is_some();
-        let cleaned = self.cleaned_body();
-        let is_decoded = cleaned.is_some() && self.asked.is_encoded();
-        let body = RequestBody::buffered(cleaned.unwrap_or_else(|| self.body.clone()));
+        let changed = self.changed_body();
+        let is_decoded = changed.is_some() && self.asked.is_encoded();
+        let body = RequestBody::buffered(changed.unwrap_or_else(|| self.body.clone()));
         let mut outgoing = amp_request(handles, request, *client, body).await?;
         if is_decoded {
-            outgoing.fields.remove(actix_web::http::header::CONTENT_ENCODING);
+            outgoing.fields.remove(header::CONTENT_ENCODING);
+        }
+        if self.must_be_metered() {
+            let identity = HeaderValue::from_static("identity");
+            outgoing.fields.insert(header::ACCEPT_ENCODING, identity);
         }
         outgoing.first_byte_timeout = handles.settings.timeouts.first_byte;
         let provider = outgoing.provider.clone();
@@ -213,7 +233,7 @@ impl<'a> Call<'a> {
             client_model: None,
             after_failure,
             amp_client: None,
-            hides_usage: false,
+            hides_usage: self.body_asking_for_usage().is_some(),
             is_hosted: false,
             metering: self.metering(&self.asked.model),
         };

@@ -59,9 +59,7 @@ pub(super) fn call(
         target,
         body,
         // What is rewritten here must be readable here.
-        ask_for_identity: plan.renames
-            || call.is_adapted_to_amp()
-            || call.body_asking_for_usage().is_some(),
+        ask_for_identity: plan.renames || call.is_adapted_to_amp() || call.must_be_metered(),
         body_was_decoded,
         strip_long_context: plan.strip_long_context,
         first_byte_timeout: call.handles.settings.timeouts.first_byte,
@@ -233,9 +231,7 @@ fn path_of_call(plan: &LocalPlan, call: &Call<'_>) -> String {
 
 /// The body that goes out, and whether a content coding was taken off for it.
 fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool), GatewayError> {
-    let is_changed = call.body_asking_for_usage().is_some()
-        || call.cleaned_body().is_some()
-        || thinking_of_call(plan, call).is_some();
+    let is_changed = call.changed_body().is_some() || thinking_of_call(plan, call).is_some();
     let renames_body = plan.renames && matches!(call.asked.named_in, NamedIn::Body { .. });
     if !is_changed && !renames_body {
         return Ok((RequestBody::buffered(call.body.clone()), false));
@@ -254,9 +250,7 @@ fn body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Result<(RequestBody, bool)
 
 /// The body with every change that is not the name for the model, and without a content coding.
 fn readable_body_of_call(plan: &LocalPlan, call: &Call<'_>) -> Bytes {
-    // No dialect needs both.
-    let changed = call.body_asking_for_usage().or_else(|| call.cleaned_body());
-    let body = changed.unwrap_or_else(|| call.readable_body().clone());
+    let body = call.changed_body().unwrap_or_else(|| call.readable_body().clone());
     match thinking_of_call(plan, call) {
         Some(thinking) => set_thinking(call.dialect, plan.model().nature, thinking, &body),
         None => body,
@@ -356,7 +350,7 @@ fn model_at(call: ModelCall) -> usize {
 
 /// The call's path at a provider. The base path is without the method's part; an OpenAI base path
 /// has its version, the others have not (design, section 8). What follows `models/` in a path is the
-/// client's, byte for byte.
+/// client's, byte for byte; nothing in it leads elsewhere ([`super::asked`]).
 pub(super) fn path_at(credential: &Credential, call: ModelCall, client_path: &str) -> String {
     let base = &credential.base_path;
     let tail = |at: usize| client_path.get(at..).unwrap_or_default();

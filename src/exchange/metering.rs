@@ -2,7 +2,8 @@
 //!
 //! Metered is what comes from the provider, in the provider's dialect: behind the repair of a gzip body,
 //! and before anything is translated, rewritten or adapted. Each word on tokens goes to the record when
-//! it comes, so an answer that breaks off, or that its client leaves, has cost what was said so far.
+//! it comes, so an answer that breaks off, or that its client leaves, has cost what was said so far. For
+//! clients with limits its text is measured besides, for where nothing is said.
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,9 @@ use actix_web::http::StatusCode;
 
 use super::answer::Kind;
 use crate::actors::Handles;
-use crate::body::{EncodedWatch, ValueWatch};
+use crate::body::{EncodedWatch, TextLength, ValueWatch};
 use crate::config::Price;
-use crate::dialect::{USAGE_MARK, Usage, read_usage, usage_paths};
+use crate::dialect::{USAGE_MARK, Usage, read_usage, text_keys, usage_paths};
 use crate::telemetry::RequestRecord;
 use crate::types::{ClientId, Dialect, TokenUsage};
 
@@ -28,6 +29,8 @@ const MAX_DECODED_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Metering {
     /// `None`: no price is configured for the model.
     pub price: Option<Price>,
+    /// Whether the text is measured, because its client is kept to limits.
+    pub measures_text: bool,
 }
 
 /// Whether the tokens of a client's calls have to be known, because it may have so many and no more.
@@ -39,6 +42,7 @@ pub(super) fn must_be_metered(handles: &Handles, client: Option<&ClientId>) -> b
 #[derive(Debug)]
 pub(super) struct Meter {
     watch: Watch,
+    text: Option<TextLength>,
     tally: Tally,
 }
 
@@ -82,13 +86,21 @@ impl Metering {
             }
             (true, None) => return None,
         };
-        Some(Meter { watch, tally: self.tally(dialect, record.clone()) })
+        // Where text is measured, answers are asked for without a coding.
+        let measures_text = self.measures_text && !kind.is_encoded;
+        let text = measures_text.then(|| TextLength::new(text_keys(dialect)));
+        Some(Meter { watch, text, tally: self.tally(dialect, record.clone()) })
     }
 
     /// Notes what a whole answer without a content coding says.
     pub(super) fn note_whole(self, dialect: Dialect, body: &[u8], record: &Rc<RequestRecord>) {
         let mut tally = self.tally(dialect, record.clone());
         ValueWatch::json(usage_paths(dialect)).push(body, &mut |value| tally.add(value));
+        if self.measures_text {
+            let mut text = TextLength::new(text_keys(dialect));
+            text.push(body);
+            record.has_text(text.bytes());
+        }
     }
 
     fn tally(self, dialect: Dialect, record: Rc<RequestRecord>) -> Tally {
@@ -99,7 +111,11 @@ impl Metering {
 impl Meter {
     /// Takes the next bytes of the answer.
     pub fn push(&mut self, piece: &[u8]) {
-        let Self { watch, tally } = self;
+        let Self { watch, text, tally } = self;
+        if let Some(text) = text {
+            text.push(piece);
+            tally.record.has_text(text.bytes());
+        }
         let mut tell = |value: &[u8]| tally.add(value);
         match watch {
             Watch::Plain(watch) => watch.push(piece, &mut tell),

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use self::question::{Discovered, discover, listed_as};
 use super::allowance::require_allowed;
 use super::answer::{self, Answering, ModelAnswer};
+use super::asked::NAME_LEADS_ELSEWHERE;
 use super::head::Head;
 use super::{amp_request, sent};
 use crate::actors::Handles;
@@ -28,7 +29,8 @@ use crate::actors::upstream::{RequestBody, UpstreamFailure};
 use crate::body::{Edits, JsonPart};
 use crate::config::Fallback;
 use crate::dialect::{
-    ListedModel, ModelEntry, ModelListShape, error_body, list_shape, models_list, naming_member,
+    ListedModel, ModelEntry, ModelListShape, error_body, leads_elsewhere, list_shape, models_list,
+    naming_member,
 };
 use crate::door::{Entrance, ModelCall, ModelDoor};
 use crate::error::GatewayError;
@@ -64,6 +66,10 @@ pub async fn list_models(
             }
         }
         Some(id) => {
+            if leads_elsewhere(&id) {
+                let error = GatewayError::AmbiguousRequest(NAME_LEADS_ELSEWHERE);
+                return Ok(refusal(request, dialect, &error));
+            }
             let id = ModelName::parse(&id);
             let no_name = "the path names no model, or a longer one than there is";
             let id = id.ok_or(GatewayError::NoSuchRoute(no_name))?;

@@ -24,6 +24,12 @@ const MAXIMA: [&[u8]; 4] = [
     br#""maxOutputTokens""#,
 ];
 
+/// What a text of so many bytes is taken for, where nobody says how many tokens it was.
+#[must_use]
+pub const fn tokens_in(bytes: u64) -> u64 {
+    bytes / BYTES_PER_TOKEN
+}
+
 /// A guess at what a call uses.
 pub type Estimate = TokenUsage;
 
@@ -33,7 +39,7 @@ pub type Estimate = TokenUsage;
 pub fn estimate(body: &[u8]) -> Estimate {
     let asked = MAXIMA.iter().filter_map(|name| number_after(body, name)).max();
     TokenUsage {
-        input: (body.len() as u64 / BYTES_PER_TOKEN).min(MOST_INPUT),
+        input: tokens_in(body.len() as u64).min(MOST_INPUT),
         output: asked.unwrap_or(MOST_OUTPUT).min(MOST_OUTPUT),
         ..TokenUsage::default()
     }

@@ -50,6 +50,7 @@ pub struct RequestRecord {
     complete: Cell<bool>,
     usage: Cell<Option<TokenUsage>>,
     cost_usd: Cell<Option<f64>>,
+    text_bytes: Cell<u64>,
     operation: Cell<&'static str>,
     /// Whose API is asked, as OpenTelemetry calls it, and for which model.
     asked: RefCell<Option<(ProviderName, ModelName)>>,
@@ -87,6 +88,7 @@ impl RequestRecord {
             complete: Cell::new(false),
             usage: Cell::new(None),
             cost_usd: Cell::new(None),
+            text_bytes: Cell::new(0),
             operation: Cell::new(""),
             asked: RefCell::default(),
             first_token: Cell::new(None),
@@ -257,6 +259,11 @@ impl RequestRecord {
         self.cost_usd.set(Some(usd));
     }
 
+    /// Notes how much text the answer has had so far, where somebody measures that.
+    pub fn has_text(&self, bytes: u64) {
+        self.text_bytes.set(bytes);
+    }
+
     /// Has `then` done when the request has ended, however it ends; what was asked for last is done
     /// first, so that what a request was let in with is given back behind all that came of it.
     pub fn at_its_end(&self, then: impl FnOnce(&EndedRequest<'_>) + 'static) {
@@ -295,6 +302,7 @@ impl RequestRecord {
             outcome,
             usage: self.usage.get(),
             cost_usd: self.cost_usd.get(),
+            text_bytes: self.text_bytes.get(),
             first_byte: self.first_byte.get(),
             duration: self.started.elapsed(),
             bytes: self.bytes.get(),

@@ -414,6 +414,50 @@ async fn a_chat_stream_is_asked_what_it_costs_where_a_limit_counts_and_its_clien
 }
 
 #[actix_web::test]
+async fn a_stream_of_completions_and_one_by_amp_are_asked_what_they_cost_too() {
+    let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
+    let text = "data: {\"choices\":[{\"text\":\"hi\"}]}\n\n";
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\n";
+    let done = "data: [DONE]\n\n";
+    let at_amp = |path: &str| format!("/api/provider/openai{path}");
+    let (own, own_completions) = (CHAT.to_owned(), "/v1/completions".to_owned());
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        // target,           list of models,             event, why
+        (own_completions.clone(), "models: [{ name: m }]",     text, "own, older call"),
+        (at_amp(&own),            "models: [{ name: other }]", chat, "Amp"),
+        (at_amp(&own_completions), "models: [{ name: other }]", text, "Amp, older call"),
+    ];
+    for (target, models, event, why) in cases {
+        let answer = Scripted::stream([event, usage, done].concat());
+        let provider = Provider::saying([answer]).await;
+        let origin = provider.origin();
+        let gateway = TestGateway::start(&format!(
+            "api-keys: [{{ name: alice, key: client-key-1, limits: {{ tokens-per-day: 1000000 }} }}]\n\
+             ampcode: {{ upstream-url: '{origin}', upstream-api-key: team-key }}\n\
+             openai-compatibility: [{{ name: compatible, base-url: '{origin}/v1', api-key-entries: [{{ api-key: key }}], {models} }}]\n",
+        ))
+        .await;
+        let fields = [
+            ("x-api-key", "client-key-1"),
+            ("accept-encoding", "gzip"),
+            ("content-type", "application/json"),
+        ];
+
+        let response = gateway.bare_request("POST", &target, &fields, ASKED).await;
+
+        assert_eq!(response.text(), [event, done].concat(), "{why}");
+        let sent = provider.requests().remove(0);
+        let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
+        assert_eq!(body["stream_options"], json!({ "include_usage": true }), "{why}");
+        assert_eq!(sent.field("accept-encoding"), Some("identity"), "{why}");
+        let counts = [("input", 7.0), ("output", 2.0)];
+        assert_eq!(tokens(&metrics_after(&gateway, 1).await, &[]), expected(&counts), "{why}");
+    }
+}
+
+#[actix_web::test]
 async fn a_chat_stream_that_asks_itself_or_whose_client_has_no_limit_is_not_touched() {
     let asks = ASKED.replace(
         "\"stream\":true",

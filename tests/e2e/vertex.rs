@@ -61,6 +61,31 @@ async fn gemini_is_asked_in_the_project_with_a_token_of_the_service_account() {
 }
 
 #[actix_web::test]
+async fn no_name_of_a_model_leads_elsewhere_with_the_accounts_token() {
+    let google = Google::answering(200, JSON, GEMINI_ANSWER).await;
+    let gateway = gateway_before(&google, "").await;
+    #[rustfmt::skip] // columns are easier to proofread
+    let names = [
+        "gemini-x/../../../../endpoints/1", "gemini-x/..", "gemini-x/./y", "gemini-x//y", "gemini-x/",
+        "gemini-x%2F..%2F..%2F..%2F..%2Fendpoints%2F1", "gemini-x/%2e%2E/y", "gemini-x/%252e%252e/y",
+        "gemini-x%5C..%5Cy", "gemini-x/..;/y",
+    ];
+    for name in names {
+        let target = format!("/v1beta/models/{name}:predict");
+        let answer = gateway.post_json(&target, GEMINI_QUESTION).await;
+
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["status"], "INVALID_ARGUMENT", "{name}");
+    }
+    // In a body, for a call that would be translated: nobody serves such a name.
+    let chat = json!({ "model": "gemini-x/../../../../endpoints/1", "messages": [] }).to_string();
+    assert_eq!(gateway.post_json("/v1/chat/completions", chat).await.status, 404);
+
+    assert!(google.calls().is_empty(), "{:?}", google.calls());
+    assert_eq!(ask_gemini(&gateway).await.status, 200, "others are asked as before");
+}
+
+#[actix_web::test]
 async fn many_requests_at_once_need_one_token() {
     let google = Google::answering(200, JSON, GEMINI_ANSWER).await;
     let gateway = gateway_before(&google, "").await;

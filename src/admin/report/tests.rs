@@ -48,6 +48,7 @@ fn count(metrics: &Metrics, asked: &Asked<'_>) {
         outcome: "complete",
         usage: (asked.status == 200 && asked.route.is_some()).then_some(usage),
         cost_usd: asked.cost_usd,
+        text_bytes: 0,
         first_byte: Some(Duration::from_millis(200)),
         duration: Duration::from_secs(3),
         bytes: 1,

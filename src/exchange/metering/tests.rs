@@ -59,7 +59,7 @@ fn metered(dialect: Dialect, kind: Kind, chunks: &[&[u8]]) -> Option<[u64; 5]> {
     let said = Rc::new(RefCell::new(None));
     let told = said.clone();
     call.record().at_its_end(move |ended| *told.borrow_mut() = ended.usage);
-    let metering = Metering { price: None };
+    let metering = Metering { price: None, measures_text: false };
     let mut meter = metering.meter(dialect, StatusCode::OK, kind, call.record()).unwrap();
     for chunk in chunks {
         meter.push(chunk);
@@ -93,16 +93,50 @@ fn a_whole_answer_is_read_the_same() {
     let told = said.clone();
     call.record()
         .at_its_end(move |ended| *told.borrow_mut() = ended.usage.map(|u| (u.input, u.output)));
-    Metering { price: None }.note_whole(dialect, &body, call.record());
+    Metering { price: None, measures_text: false }.note_whole(dialect, &body, call.record());
     drop(call);
     assert_eq!(*said.borrow(), expected.map(|[input, .., output, _]| (input, output)));
+}
+
+#[test]
+fn the_text_of_every_dialect_is_measured_however_it_is_cut() {
+    const PARIS: &str = "The capital of France is Paris. 🗼";
+    const TOOL: &str =
+        r#"The user wants the weather, so I call the tool.Let me check.{\"location\":\"Paris\"}"#;
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        (Anthropic,       sample!("anthropic/a02-text.stream.sse"),                PARIS),
+        (Anthropic,       sample!("anthropic/a05-thinking-tool.stream.sse"),       TOOL),
+        (OpenAiChat,      sample!("openai-chat/c01-text.exchange.json"),           "The capital of France is Paris."),
+        (OpenAiChat,      sample!("openai-chat/c02-text.stream.sse"),              PARIS),
+        (OpenAiChat,      sample!("openai-chat/c05-reasoning-compat.stream.sse"),  r#"Let me think.42{\"tz\":\"UTC\"}"#),
+        (OpenAiChat,      sample!("openai-completions/p01-completion.stream.sse"), "return a + b"),
+        (OpenAiResponses, sample!("openai-responses/r02-text.stream.sse"),         PARIS),
+        (Gemini,          sample!("gemini/g02-text.stream.sse"),                   PARIS),
+    ];
+    for (number, (dialect, sample, expected)) in cases.into_iter().enumerate() {
+        let (body, kind) = answer(sample);
+        for size in [1, 7, body.len()] {
+            let outer = RequestRecord::of(&TestRequest::default().to_http_request());
+            let call = InnerCall::within(&outer, "messages");
+            let said = Rc::new(RefCell::new(0));
+            let told = said.clone();
+            call.record().at_its_end(move |ended| *told.borrow_mut() = ended.text_bytes);
+            let metering = Metering { price: None, measures_text: true };
+            let mut meter = metering.meter(dialect, StatusCode::OK, kind, call.record()).unwrap();
+            body.chunks(size).for_each(|chunk| meter.push(chunk));
+            drop((meter, call));
+            let length = expected.len() as u64;
+            assert_eq!(*said.borrow(), length, "{dialect}, sample {number}, by {size}");
+        }
+    }
 }
 
 #[test]
 fn what_cannot_say_its_tokens_is_not_watched() {
     let record = RequestRecord::of(&TestRequest::default().to_http_request());
     let json = Kind { is_stream: false, is_json: true, is_encoded: false, coding: None };
-    let metering = Metering { price: None };
+    let metering = Metering { price: None, measures_text: false };
     #[rustfmt::skip] // columns are easier to proofread
     let cases = [
         (json, StatusCode::OK, true, "an answer"),

@@ -170,6 +170,67 @@ async fn leave_behind(events: &str) {
     assert_eq!((refused.status, refused.field("retry-after")), (429, Some("7200")));
 }
 
+/// Streams of 40 000 bytes of text, which say of no token what it was.
+const LONG_STREAMS: [(&str, &str); 4] = [
+    (
+        "/v1/messages",
+        r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"TEXT"}}"#,
+    ),
+    ("/v1/chat/completions", r#"{"choices":[{"index":0,"delta":{"content":"TEXT"}}]}"#),
+    ("/v1/completions", r#"{"choices":[{"index":0,"text":"TEXT"}]}"#),
+    ("/v1/responses", r#"{"type":"response.output_text.delta","delta":"TEXT"}"#),
+];
+
+fn long_stream(event: &str) -> String {
+    format!("data: {event}\n\n").replace("TEXT", &"word".repeat(100)).repeat(100)
+}
+
+/// One call at a time, and budgets that two guesses fit in, but not what was written.
+const LONG_LIMITS: &str = "limits: { concurrent-requests: 1, tokens-per-day: 9000 }";
+const LONG_CALL: &str =
+    r#"{"model":"m","stream":true,"max_tokens":100000,"messages":[],"input":"","prompt":""}"#;
+
+#[actix_web::test]
+async fn a_stream_that_never_says_its_usage_has_used_what_was_written() {
+    for (target, event) in LONG_STREAMS {
+        let end = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n\
+                   data: {\"type\":\"response.completed\"}\n\ndata: [DONE]\n\n";
+        let provider = Provider::saying([Scripted::stream(long_stream(event) + end)]).await;
+        let yaml = clients(LONG_LIMITS) + &providers(provider.origin());
+        let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
+        assert_eq!(gateway.post_json(target, LONG_CALL).await.status, 200, "{target}");
+
+        let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
+        let refused = until(&gateway, (target, LONG_CALL), is_settled).await;
+
+        assert_eq!((refused.status, refused.field("retry-after")), (429, Some("7200")), "{target}");
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_leaves_a_long_stream_has_used_what_was_written() {
+    for (target, event) in LONG_STREAMS {
+        let gate = Rc::new(Notify::new());
+        let events = long_stream(event) + ": all of it\n\n";
+        let provider = Provider::saying([Scripted::stream(events).then(&gate, "")]).await;
+        let yaml = clients(LONG_LIMITS) + &providers(provider.origin());
+        let gateway = TestGateway::start_at(&yaml, Date::evening().clock()).await;
+        let mut client = gateway.connect().await;
+        client.send("POST", target, &with_key("client-key-1"), LONG_CALL.as_bytes()).await;
+        client.head().await;
+        let mut heard = Vec::new();
+        while !heard.ends_with(b": all of it\n\n") {
+            heard.extend(client.chunk().await.unwrap().unwrap());
+        }
+
+        drop(client);
+
+        let is_settled = |answer: &Response| answer.field("retry-after") != Some("1");
+        let refused = until(&gateway, (target, LONG_CALL), is_settled).await;
+        assert_eq!((refused.status, refused.field("retry-after")), (429, Some("7200")), "{target}");
+    }
+}
+
 #[actix_web::test]
 async fn a_client_that_leaves_in_the_pause_behind_a_failed_attempt_has_used_nothing() {
     let overloaded =

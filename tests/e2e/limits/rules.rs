@@ -46,6 +46,62 @@ async fn a_model_is_allowed_by_the_clients_own_name_for_it() {
 }
 
 #[actix_web::test]
+async fn the_path_of_an_allowed_model_leads_to_no_other() {
+    let amp = StubUpstream::replying(200, "application/json", "{}").await;
+    let provider = Provider::well("p").await;
+    let (amp_origin, origin) = (&amp.origin, provider.origin());
+    let gateway = TestGateway::start(&format!(
+        "api-keys: [{{ name: alice, key: client-key-1, models: ['gemini-flash*'] }}]\n\
+         ampcode: {{ upstream-url: '{amp_origin}', upstream-api-key: team-key }}\n\
+         gemini-api-key: [{{ api-key: p, base-url: '{origin}', excluded-models: [gemini-3-pro] }}]\n",
+    ))
+    .await;
+    let (up, escaped) = ("gemini-flash/../gemini-3-pro", "gemini-flash%2F%2e%2e%2Fgemini-3-pro");
+    for name in [up, escaped] {
+        for door in ["/v1beta", "/v1", "/api/provider/google/v1beta1/publishers/google"] {
+            let target = format!("{door}/models/{name}:generateContent");
+            let refused = gateway.post_json(&target, "{}").await;
+
+            assert_eq!(refused.status, 400, "{target}: {}", refused.text());
+            assert_eq!(kind_of(&refused), "INVALID_ARGUMENT", "{target}");
+        }
+        let target = format!("/api/provider/google/v1beta/models/{name}");
+        assert_eq!(gateway.get(&target).await.status, 400, "{target}");
+    }
+
+    assert_eq!((provider.asked(), amp.requests().len()), (0, 0));
+    let served = gateway.post_json("/v1beta/models/gemini-flash-2:generateContent", "{}").await;
+    assert_eq!(served.status, 200, "{}", served.text());
+}
+
+#[actix_web::test]
+async fn a_model_that_is_not_allowed_is_no_fallback_of_one_that_is() {
+    let provider = Provider::well("p").await;
+    let yaml = clients("models: ['m', 'n']") + &providers(provider.origin());
+    let gateway = TestGateway::start(&yaml).await;
+    let body = |models: &str| {
+        format!(
+            r#"{{"model":"m","models":{models},"route":"fallback","max_tokens":9,"messages":[]}}"#
+        )
+    };
+    for target in ["/v1/chat/completions", "/v1/messages"] {
+        let refused = gateway.post_json(target, body(r#"["n","claude-opus"]"#)).await;
+
+        assert_eq!(refused.status, 403, "{target}");
+        assert!(message_of(&refused).contains("claude-opus"), "{}", refused.text());
+        assert_eq!(provider.asked(), 0);
+    }
+
+    let allowed = gateway.post_json("/v1/chat/completions", body(r#"["n"]"#)).await;
+    let fields = [("authorization", "Bearer client-key-2"), ("content-type", "application/json")];
+    let any = body(r#"["claude-opus"]"#);
+    let bobs = gateway.bare_request("POST", "/v1/chat/completions", &fields, &any).await;
+
+    assert_eq!((allowed.status, bobs.status), (200, 200));
+    assert_eq!(provider.requests()[1].body, any.as_bytes(), "it crosses as it is");
+}
+
+#[actix_web::test]
 async fn a_list_holds_only_models_that_its_client_may_ask_for() {
     let yaml = clients("models: ['gpt-*'], routes: [local]")
         + "openai-api-key: [{ api-key: p, base-url: 'http://127.0.0.1:1/v1', \

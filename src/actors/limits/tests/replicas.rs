@@ -1,10 +1,16 @@
 //! Limits that hold over several replicas, which share their state through a real server.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use memchr::memmem;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::actors::clock::Clock;
+use crate::actors::state::StatePlan;
 use crate::actors::state::testing::{TestRedis, eventually};
+use crate::config::RedisServer;
 use crate::limits::Moment;
 
 /// A replica that keeps alice to her limits.
@@ -16,8 +22,12 @@ struct Replica {
 
 impl Replica {
     async fn at(redis: &TestRedis, of_alice: ClientLimits, clock: &WallClock) -> Self {
+        Self::sharing(redis.plan("r"), of_alice, clock).await
+    }
+
+    async fn sharing(plan: StatePlan, of_alice: ClientLimits, clock: &WallClock) -> Self {
         let metrics = Metrics::default();
-        let state = SharedState::start(Some(redis.plan("r")), metrics.clone(), Clock::system());
+        let state = SharedState::start(Some(plan), metrics.clone(), Clock::system());
         let clients = [client("alice", of_alice)];
         let limits = Limits::new(&clients, clock.clone(), metrics.clone());
         let limits = limits.sharing_through(state.clone());
@@ -189,6 +199,75 @@ async fn claims_that_are_still_asked_about_do_not_keep_each_other_out() {
     let (early, late) = futures::join!(early, one.admit(Claim::Request));
     early.unwrap_err();
     drop(late.expect("the place was given back before this one came"));
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
+async fn a_claim_that_has_waited_long_for_its_turn_is_decided_by_what_is_known_here() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let one = Replica::at(&redis, places(2), &clock).await;
+    let other = Replica::at(&redis, places(2), &clock).await;
+    let _elsewhere = other.admit(Claim::Request).await.unwrap();
+    drop(one.admit(Claim::Request).await.unwrap()); // hears of the other's
+    let turn = one.limits.ledger.book().turn(&alice());
+    let _of_a_claim_without_an_answer = turn.lock().await;
+
+    let _here = one.admit(Claim::Request).await.unwrap();
+    let refusal = one.admit(Claim::Request).await.unwrap_err();
+
+    assert_eq!(refusal.limit, Limit::ConcurrentRequests(2));
+    assert!(one.state.is_up(), "the server has done nothing wrong");
+}
+
+/// A way to the server that takes its time with each answer; counts the claims that go there.
+async fn slow_way_to(redis: &TestRedis, delay: Duration) -> (StatePlan, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (claims, port) = (Arc::new(AtomicUsize::new(0)), redis.port());
+    let mut plan = redis.plan("r");
+    let address = format!("redis://{}", listener.local_addr().unwrap());
+    plan.settings.server = RedisServer::parse(&address).unwrap();
+    let counted = claims.clone();
+    actix_rt::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let ((mut asks, mut hears), (mut answers, mut told)) =
+                (client.into_split(), server.into_split());
+            let counted = counted.clone();
+            actix_rt::spawn(async move {
+                let mut piece = vec![0; 64 * 1024];
+                while let Ok(length @ 1..) = asks.read(&mut piece).await {
+                    let found = memmem::find_iter(&piece[..length], "ms_of_minute").count();
+                    counted.fetch_add(found, Ordering::Relaxed);
+                    told.write_all(&piece[..length]).await.unwrap();
+                }
+            });
+            actix_rt::spawn(async move {
+                let mut piece = vec![0; 64 * 1024];
+                while let Ok(length @ 1..) = answers.read(&mut piece).await {
+                    tokio::time::sleep(delay).await;
+                    if hears.write_all(&piece[..length]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (plan, claims)
+}
+
+#[actix_web::test]
+#[ignore = "needs redis-server; CI runs it: cargo test --lib -- --ignored"]
+async fn a_server_that_is_slow_and_in_time_makes_no_queue_of_claims() {
+    let (redis, (clock, _)) = (TestRedis::start().await, noon());
+    let (plan, claims) = slow_way_to(&redis, Duration::from_millis(200)).await;
+    let one = Replica::sharing(plan, per_minute(100), &clock).await;
+
+    let verdicts = futures::future::join_all((0..50).map(|_| one.admit(Claim::Request))).await;
+
+    assert!(verdicts.iter().all(Result::is_ok));
+    // Within a deadline of 500 ms no more than three can be answered, one after the other.
+    let asked = claims.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&asked), "{asked} claims waited for each other");
 }
 
 #[actix_web::test]

@@ -42,7 +42,10 @@ pub(in crate::actors::router) fn is_family_name(family: Family, model: &str) -> 
             ["gpt-", "codex-", "chatgpt-"].iter().any(|prefix| model.starts_with(prefix))
                 || is_o_series()
         }
-        Family::Gemini | Family::Vertex => model.starts_with("gemini-"),
+        // SECURITY: the name becomes part of a path, and a client may have made it up.
+        Family::Gemini | Family::Vertex => {
+            model.starts_with("gemini-") && !model.contains(['/', '\\'])
+        }
         // What serves anything, or by names of its own, must list what it serves.
         Family::OpenAiCompatible | Family::Azure | Family::Bedrock => false,
     }
@@ -77,6 +80,7 @@ mod tests {
             ("GPT-5",                                       Some(Family::OpenAi), "in letters of any case"),
             ("gemini-3-pro",                                Some(Family::Gemini), "Google's"),
             ("us.amazon.nova-pro-v1:0",                     None,                 "another maker's"),
+            ("gemini-3-pro/../../endpoints/1",              None,                 "a path"),
         ];
         for (model, expected, why) in cases {
             assert_eq!(maker_of(model), expected, "{model}: {why}");
