@@ -25,6 +25,7 @@ mod environment;
 mod exposure;
 mod extra_headers;
 mod file;
+mod forbidden_login;
 mod foreign;
 mod gen_ai;
 mod google_key;

@@ -70,6 +70,7 @@ impl Reader<'_> {
             );
             return None;
         }
+        self.refuse_login_within(path, &text).ok()?;
         let Ok(mut value) = HeaderValue::from_str(&text) else {
             self.problem(path, "has characters no header field can have");
             return None;
