@@ -90,6 +90,17 @@ struct RawKey {
     quota_project_id: Option<String>,
 }
 
+impl GoogleHolder {
+    /// For people.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::ServiceAccount { email, .. } => email,
+            Self::AuthorizedUser { .. } => "the login of gcloud",
+        }
+    }
+}
+
 impl GoogleKey {
     pub fn parse(text: &str) -> Result<Self, GoogleKeyError> {
         let raw: RawKey = serde_json::from_str(text).map_err(|error| GoogleKeyError::NotJson {
