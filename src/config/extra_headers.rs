@@ -70,7 +70,6 @@ impl Reader<'_> {
             );
             return None;
         }
-        self.refuse_login_within(path, &text).ok()?;
         let Ok(mut value) = HeaderValue::from_str(&text) else {
             self.problem(path, "has characters no header field can have");
             return None;

@@ -1,6 +1,8 @@
 //! Keys for providers, and what is pasted in their place: logins are refused, with the reason and with what
 //! belongs there.
 
+use actix_web::http::header::{HeaderName, HeaderValue};
+
 use super::auth::Auth;
 use super::reader::Reader;
 use super::secret::{Noted, RawSecret};
@@ -52,10 +54,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses a login anywhere in a header field's value: behind a scheme, or as one cookie of several.
-    pub fn refuse_login_within(&mut self, path: &str, value: &str) -> Result<(), Noted> {
+    /// Refuses a login anywhere in the header fields for a provider: behind a scheme, or as one cookie of
+    /// several. At most one problem for each field.
+    pub fn refuse_logins_in(&mut self, path: &str, headers: &[(HeaderName, HeaderValue)]) {
         let is_between = |c: char| c.is_ascii_whitespace() || "=;,\"".contains(c);
-        value.split(is_between).try_for_each(|word| self.refuse_login(path, word))
+        for (name, value) in headers {
+            let path = format!("{path}.{name}");
+            let mut words = value.to_str().unwrap_or_default().split(is_between);
+            words.try_for_each(|word| self.refuse_login(&path, word)).ok();
+        }
     }
 
     fn login_in_place_of_key(&mut self, path: &str, login: ForeignLogin) {
@@ -166,6 +173,8 @@ mod tests {
         let with_a_key =
             "claude-api-key: [{ api-key: k, headers: { x-token: sk-ant-oat01-hush } }]\n";
         assert!(problem_of(with_a_key).is_some(), "beside a key");
+        let for_traces = "telemetry: { otlp: { endpoint: 'https://c.test', headers: { authorization: 'Bearer ya29.hush' } } }";
+        assert_eq!(problem_of(for_traces), None, "Google takes traces so, and no model is asked");
     }
 
     #[test]
