@@ -131,6 +131,7 @@ fn check_warns_of_every_kind_of_file_from_which_a_secret_is_read() {
         ("",                                              ".local/share/amp/secrets.json", r#"{ "apiKey@https://ampcode.com/": "hush" }"#, "the team's key for Amp"),
         (OAUTH,                                           "accounts/company/anna.json",    r#"{ "access_token": "hush" }"#,                "an account's tokens"),
         ("chatgpt: [{}]\n",                               ".codex/auth.json",              r#"{ "tokens": { "access_token": "hush" } }"#,  "a plan's login"),
+        ("bedrock: [{ region: r-1, models: [{ name: m }] }]\n", ".aws/credentials",         "[default]\naws_secret_access_key = hush\n",     "keys of AWS's profiles"),
         ("vertex-ai: [{ service-account-file: g.json }]\n", "g.json",                      google,                                         "a service account's key"),
     ];
     for (yaml, name, content, why) in cases {
