@@ -64,7 +64,7 @@ enum Command {
     Login(login::LoginArgs),
     /// Forget an account, and take its tokens back where the provider can do that
     Logout(logout::LogoutArgs),
-    /// List the accounts that are logged in, and how long each lasts
+    /// List the accounts that open a provider in the place of a key, and how long each lasts
     Accounts(accounts::AccountsArgs),
     /// Print a JSON schema of the configuration, for editors
     Schema,

@@ -25,6 +25,7 @@ mod environment;
 mod exposure;
 mod extra_headers;
 mod file;
+mod forbidden_login;
 mod foreign;
 mod gen_ai;
 mod google_key;
@@ -65,7 +66,7 @@ pub use accounts::{
     print_accounts,
 };
 pub use admin::Admin;
-pub use amp::{Amp, Fallback};
+pub use amp::{Amp, Fallback, amp_api_key};
 pub use auth::{
     Auth, AwsKeys, AwsSource, Endpoint, GoogleSource, LoginAccount, OAuthClient, TokenRequestForm,
     TokenSource,
@@ -104,8 +105,8 @@ pub struct Sources {
     /// `./ampgate.yaml` is read if it is there. A file that is named has to be there.
     pub file: Option<PathBuf>,
     /// Variables by name: `AMPGATE__...`, `AMPGATE_CONFIG`, `HOME`, `XDG_CONFIG_HOME`, those `*-env` keys
-    /// name, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case, and those of Google's
-    /// libraries that `vertex-ai` names.
+    /// name, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case, and those that Amp, Codex
+    /// and the libraries of AWS, Google and OpenTelemetry go by.
     pub environment: BTreeMap<String, String>,
     pub overrides: Overrides,
 }
@@ -129,7 +130,8 @@ pub struct Loaded {
     /// Every file whose content this is made of, each once: the file itself, secrets given by
     /// `*-file` keys, certificates, lists of accounts, there or not. Not Amp's `secrets-file`, which is read while we run.
     pub files: Vec<PathBuf>,
-    /// Those of them that hold a secret: the file itself only if one is written in it.
+    /// Every file from which a secret is read, at once or while we run: the configuration itself only if
+    /// one is written in it.
     pub secret_files: Vec<PathBuf>,
 }
 
@@ -229,6 +231,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -263,6 +267,34 @@ mod tests {
             [("AMPGATE__ADMIN__KEY".to_owned(), "k".to_owned())].into_iter().collect();
         std::fs::write(&config, "port: 1\n").unwrap();
         let sources = Sources { file: Some(config), environment, ..Sources::default() };
-        assert!(load(&sources).unwrap().secret_files.is_empty(), "a variable's");
+        let found = load(&sources).unwrap().secret_files;
+        assert_eq!(
+            found,
+            [Path::new("~/.local/share/amp/secrets.json")],
+            "a variable's is in none"
+        );
+    }
+
+    #[test]
+    fn amps_own_secrets_file_is_one_where_no_other_key_goes_before_it() {
+        let key = ("AMP_API_KEY", "k");
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("",                                                   vec![],                    true,  "by default"),
+            ("ampcode: { upstream-api-key: k }",                   vec![],                    false, "the team's key is written"),
+            ("",                                                   vec![key],                 false, "the key is in the environment"),
+            ("",                                                   vec![("AMP_API_KEY", " ")], true,  "nothing is"),
+            ("ampcode: { upstream-url: '' }",                      vec![],                    false, "there is no Amp server"),
+            ("{ api-keys: [{ name: a, key: k }], ampcode: { upstream-api-keys: [{ upstream-api-key: k, api-keys: [a] }] } }",
+                                                                   vec![],                    true,  "a new client would have none of its own"),
+        ];
+        for (yaml, variables, expected, why) in cases {
+            let home = ("HOME", "/home/me");
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let environment = variables.into_iter().chain([home]).map(owned).collect();
+            let loaded = load_text(yaml, &Sources { environment, ..Sources::default() }).unwrap();
+            let file = PathBuf::from("/home/me/.local/share/amp/secrets.json");
+            assert_eq!(loaded.secret_files.contains(&file), expected, "{why}");
+        }
     }
 }

@@ -68,8 +68,8 @@ pub enum GatewayError {
     #[error("WebSocket is not served here: use HTTP on the same path")]
     WebSocketNotServed,
     #[error(
-        "provider `{provider}` asks for a new login; whoever runs the gateway finds what to do in its \
-         log and in `ampgate accounts`"
+        "provider `{provider}` asks for a new login or key; whoever runs the gateway finds what to do in \
+         its log and on its status page"
     )]
     LoginNeeded { provider: ProviderName },
     #[error("there is no token for provider `{provider}` now; try again")]

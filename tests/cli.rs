@@ -120,6 +120,45 @@ fn check_and_serve_warn_of_keys_that_everybody_can_read() {
     assert_eq!(said(&desk), "", "a group is somebody's choice");
 }
 
+/// Files of other programs, and of logins: none of them is named by a `*-file` key for a key.
+#[test]
+fn check_warns_of_every_kind_of_file_from_which_a_secret_is_read() {
+    const OAUTH: &str = "auth-dir: accounts\noauth: [{ name: company, dialect: anthropic, base-url: \
+        'https://m.test', client-id: c, authorize-url: 'https://l.test/a', token-url: 'https://l.test/t' }]\n";
+    let google = include_str!("fixtures/google/service_account.json");
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("",                                              ".local/share/amp/secrets.json", r#"{ "apiKey@https://ampcode.com/": "hush" }"#, "the team's key for Amp"),
+        (OAUTH,                                           "accounts/company/anna.json",    r#"{ "access_token": "hush" }"#,                "an account's tokens"),
+        ("chatgpt: [{}]\n",                               ".codex/auth.json",              r#"{ "tokens": { "access_token": "hush" } }"#,  "a plan's login"),
+        ("bedrock: [{ region: r-1, models: [{ name: m }] }]\n", ".aws/credentials",         "[default]\naws_secret_access_key = hush\n",     "keys of AWS's profiles"),
+        ("vertex-ai: [{ service-account-file: g.json }]\n", "g.json",                      google,                                         "a service account's key"),
+    ];
+    for (yaml, name, content, why) in cases {
+        let desk = Desk::new();
+        desk.write("ampgate.yaml", yaml);
+        let file = desk.0.path().join(name);
+        let folder = file.parent().unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("accounts.json"), r#"[{ "id": "anna" }]"#).unwrap();
+        std::fs::write(&file, content).unwrap();
+        for folder in file.ancestors().skip(1).take_while(|path| path.starts_with(desk.0.path())) {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        }
+        let warned = |mode| {
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let output = desk.run(&["check"]);
+            let said = text(&output.stderr);
+            assert!(output.status.success() && !said.contains("hush"), "{why}: {said}");
+            let warnings: Vec<_> = said.lines().filter(|line| line.contains("can read")).collect();
+            assert!(warnings.iter().all(|line| line.contains(name)), "{why}: {said}");
+            warnings.len()
+        };
+
+        assert_eq!((warned(0o644), warned(0o600)), (1, 0), "{why}");
+    }
+}
+
 #[test]
 fn check_fails_on_what_is_wrong_and_says_where_and_what_was_meant() {
     let desk = Desk::new();

@@ -34,6 +34,7 @@ use std::time::{Duration, SystemTime};
 use actix::{Actor as _, Addr};
 use futures::future::join_all;
 
+pub use codex_file::read_login as read_codex_login;
 pub use fetch::{Fetch, FetchError, Fetched};
 pub use health::{AccountHealth, AccountState};
 

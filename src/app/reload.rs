@@ -21,9 +21,6 @@ use crate::config::{
 };
 use crate::types::ApiKey;
 
-/// The variable in which Amp's own client looks for its key, too.
-const AMP_API_KEY: &str = "AMP_API_KEY";
-
 /// How often a configuration is read at once because each time it names files that were not watched.
 /// Two are enough unless somebody edits the file meanwhile, and then the watch tells.
 const MOST_READS: usize = 4;
@@ -90,7 +87,7 @@ impl fmt::Debug for Reload {
 /// The key of the environment for the Amp server.
 #[must_use]
 pub fn amp_api_key(sources: &Sources) -> Option<ApiKey> {
-    sources.environment.get(AMP_API_KEY).and_then(|key| ApiKey::parse(key).ok())
+    crate::config::amp_api_key(&sources.environment)
 }
 
 /// What a reload replaces in a running gateway.

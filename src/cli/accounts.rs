@@ -1,52 +1,20 @@
-//! `ampgate accounts`: who is logged in, and for how long. Never a token.
+//! `ampgate accounts`: which accounts open providers in the place of keys, and for how long. Never a token.
+
+mod shown;
 
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use serde::Serialize;
 
-use super::{Failure, complain, plain, say};
-use crate::actors::tokens::store::{self, StoreError};
-use crate::config::{ListedAccount, Settings, Sources, load};
-use crate::oauth::StoredAccount;
+use self::shown::{Shown, State, all};
+use super::{Failure, complain, say};
+use crate::config::{Sources, load};
 
 #[derive(Debug, Args)]
 pub(super) struct AccountsArgs {
     /// Print them as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// An account, as it is shown.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Shown {
-    provider: String,
-    account: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    /// What its provider calls whose it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    who: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<String>,
-    /// RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    #[serde(skip)]
-    expires: Option<SystemTime>,
-    state: State,
-    /// Why there has to be a new login.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum State {
-    Valid,
-    /// There is a refresh token: the gateway gets a new one when it runs.
-    Expired,
-    LoginNeeded,
 }
 
 pub(super) fn run(sources: &Sources, args: &AccountsArgs) -> Result<(), Failure> {
@@ -62,64 +30,6 @@ pub(super) fn run(sources: &Sources, args: &AccountsArgs) -> Result<(), Failure>
         say(&table(&shown, now));
     }
     Ok(())
-}
-
-fn all(settings: &Settings, now: SystemTime) -> Vec<Shown> {
-    let of_entries = settings.oauth.iter().flat_map(|entry| {
-        entry.accounts.iter().map(move |listed| {
-            let stored = store::read(&entry.account_file(&listed.id));
-            let (name, client) = (entry.name().as_str(), entry.client.identity());
-            Shown::of(name, &client, listed, stored, now)
-        })
-    });
-    of_entries.collect()
-}
-
-impl Shown {
-    fn of(
-        provider: &str,
-        client: &str,
-        listed: &ListedAccount,
-        stored: Result<StoredAccount, StoreError>,
-        now: SystemTime,
-    ) -> Self {
-        let (state, reason) = match &stored {
-            Ok(stored) => judge(stored, client, now),
-            Err(error) if error.is_missing() => {
-                (State::LoginNeeded, Some("its file is gone".to_owned()))
-            }
-            Err(error) => (State::LoginNeeded, Some(error.to_string())),
-        };
-        let stored = stored.ok();
-        let expires = stored.as_ref().and_then(|stored| stored.expires_at);
-        let text = |text: Option<&String>| text.map(|text| plain(text));
-        Self {
-            provider: provider.to_owned(),
-            account: listed.id.to_string(),
-            label: text(listed.label.as_ref()),
-            who: text(stored.as_ref().and_then(|stored| stored.label.as_ref())),
-            plan: text(stored.as_ref().and_then(|stored| stored.plan.as_ref())),
-            expires_at: expires.map(|at| humantime::format_rfc3339_seconds(at).to_string()),
-            expires,
-            state,
-            reason: reason.map(|reason| plain(&reason)),
-        }
-    }
-}
-
-fn judge(stored: &StoredAccount, client: &str, now: SystemTime) -> (State, Option<String>) {
-    if let Some(reason) = stored.login_needed_by(client) {
-        return (State::LoginNeeded, Some(reason.to_owned()));
-    }
-    let is_over = stored.expires_at.is_some_and(|at| at <= now);
-    match (is_over, &stored.refresh_token) {
-        (false, _) => (State::Valid, None),
-        (true, Some(_)) => (State::Expired, None),
-        (true, None) => {
-            let reason = "its token has expired, and there is none to refresh it with";
-            (State::LoginNeeded, Some(reason.to_owned()))
-        }
-    }
 }
 
 const HEAD: [&str; 6] = ["PROVIDER", "ACCOUNT", "WHO", "PLAN", "EXPIRES", "STATE"];
@@ -145,7 +55,9 @@ fn row(one: &Shown, now: SystemTime) -> [String; 6] {
     };
     let state = match (one.state, &one.reason) {
         (State::Valid, _) => "valid".to_owned(),
-        (State::Expired, _) => "expired".to_owned(),
+        (State::Expired, None) => "expired".to_owned(),
+        (State::Expired, Some(reason)) => format!("expired: {reason}"),
+        (State::Unasked, _) => "not asked here: `ampgate doctor` does".to_owned(),
         (State::LoginNeeded, reason) => {
             format!("login needed: {}", reason.as_deref().unwrap_or("nobody knows why"))
         }
@@ -168,8 +80,8 @@ fn relative(at: SystemTime, now: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AccountId;
-    use crate::oauth::Granted;
+    use crate::config::{AccountId, ListedAccount};
+    use crate::oauth::{Granted, StoredAccount};
     use crate::types::ApiKey;
 
     const NOW: Duration = Duration::from_secs(1_000_000);
@@ -192,7 +104,7 @@ mod tests {
     fn shown(stored: StoredAccount, at: SystemTime) -> Shown {
         let id = AccountId::parse("anna").unwrap();
         let listed = ListedAccount::new(id, Some("Anna".to_owned()));
-        Shown::of("company", "gate", &listed, Ok(stored), at)
+        Shown::of_login("company", "gate", &listed, Ok(stored), at)
     }
 
     #[test]
@@ -246,11 +158,11 @@ mod tests {
 
     #[test]
     fn scripts_read_a_state_as_the_status_has_it() {
-        let states = [State::Valid, State::Expired, State::LoginNeeded];
+        let states = [State::Valid, State::Expired, State::LoginNeeded, State::Unasked];
 
         let json = serde_json::to_string(&states).unwrap();
 
-        assert_eq!(json, r#"["valid","expired","login_needed"]"#);
+        assert_eq!(json, r#"["valid","expired","login_needed","unasked"]"#);
     }
 
     #[test]

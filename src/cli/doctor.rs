@@ -177,7 +177,7 @@ fn chapter_of_configuration(
                 _ => findings.push(Finding::note("no Amp server is configured")),
             }
             findings.extend(configuration::of_credentials(&settings.credentials));
-            findings.extend(configuration::of_exposed_files(loaded, amp_key));
+            findings.extend(configuration::of_exposed_files(loaded));
             findings
         }
     };

@@ -1,5 +1,6 @@
 //! The Amp server: its address, the keys for it, and when it may answer model calls.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,8 +56,17 @@ pub const FALLBACKS: [(&str, Fallback); 3] = [
     ("never", Fallback::Never),
 ];
 
+/// Where Amp's own client looks for its key, too.
+const API_KEY_VARIABLE: &str = "AMP_API_KEY";
+
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The key of the environment for the Amp server.
+#[must_use]
+pub fn amp_api_key(environment: &BTreeMap<String, String>) -> Option<ApiKey> {
+    environment.get(API_KEY_VARIABLE).and_then(|key| ApiKey::parse(key).ok())
+}
 
 impl Reader<'_> {
     /// `None` when `upstream-url` is empty: a gateway without Amp.
@@ -86,6 +96,11 @@ impl Reader<'_> {
             }
         };
         self.warn_of_braces(url_path, &url);
+        let secrets_file = secrets_file.unwrap_or_default();
+        // Read only where no other key goes before the one in it.
+        if upstream_key.is_none() && amp_api_key(self.environment).is_none() {
+            self.holds_secret(&secrets_file);
+        }
         Some(Amp {
             proxy: self.egress.proxy_for(&origin, None),
             origin,
@@ -93,7 +108,7 @@ impl Reader<'_> {
             url,
             upstream_key,
             per_client,
-            secrets_file: secrets_file.unwrap_or_default(),
+            secrets_file,
             secret_ttl,
             restrict_management_to_localhost,
             fallback,

@@ -1,5 +1,7 @@
 //! Claude on Amazon Bedrock: one account in one region for each entry.
 
+use std::path::{Path, PathBuf};
+
 use crate::types::ApiKey;
 
 use super::auth::{Auth, AwsKeys, AwsSource, TokenSource};
@@ -59,7 +61,11 @@ impl Reader<'_> {
         let proxy_path = format!("{path}.proxy-url");
         let proxy_url = self.proxy_url(&proxy_path, &raw.proxy_url);
         credential.proxy_url = self.egress(&proxy_path, proxy_url.as_ref(), &credential.origin);
-        credential.auth = way.ok()?.into_auth(region, credential.proxy_url.clone());
+        let way = way.ok()?;
+        if let (Way::Chain { .. }, Some(file)) = (&way, self.file_of_aws()) {
+            self.holds_secret(&file);
+        }
+        credential.auth = way.into_auth(region, credential.proxy_url.clone());
         Some(credential)
     }
 
@@ -136,6 +142,13 @@ impl Reader<'_> {
 
     fn aws_secret(&mut self, path: &str, raw: &RawSecret<'_>) -> Result<Option<ApiKey>, Noted> {
         Ok(self.secret(path, raw)?.and_then(|secret| ApiKey::parse(&secret).ok()))
+    }
+
+    /// Where AWS's own programs keep the keys of profiles, there or not.
+    fn file_of_aws(&self) -> Option<PathBuf> {
+        let given = |name| self.environment.get(name).filter(|value| !value.is_empty());
+        let named = given("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
+        named.or_else(|| Some(Path::new(given("HOME")?).join(".aws/credentials")))
     }
 
     /// The variables that every AWS client looks at before anything else. The rest of AWS's order is

@@ -249,7 +249,9 @@ impl Reader<'_> {
         let models = self.models(&format!("{path}.models"), raw.models);
         let excluded_models =
             self.excluded_models(&format!("{path}.excluded-models"), raw.excluded_models);
-        let headers = self.headers(&format!("{path}.headers"), raw.headers, has_key);
+        let headers_path = format!("{path}.headers");
+        let headers = self.headers(&headers_path, raw.headers, has_key);
+        self.refuse_logins_in(&headers_path, &headers);
         let prefix = self.prefix(&format!("{path}.prefix"), &raw.prefix);
         let priority = self.priority(&format!("{path}.priority"), &raw.priority);
         let cooling_path = format!("{path}.disable-cooling");

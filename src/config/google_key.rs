@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::auth::Endpoint;
+use super::forbidden_login::objection_to_client;
 use crate::types::{ApiKey, Origin};
 
 /// Where a login is exchanged for a token, unless its file says otherwise.
@@ -56,6 +57,8 @@ pub enum GoogleKeyError {
     Missing(&'static str),
     #[error("has a `token_uri` that is no https address")]
     TokenUri,
+    #[error("has a `client_id` that {0}")]
+    ForbiddenClient(String),
 }
 
 /// The type of a file that cannot be used.
@@ -87,12 +90,26 @@ struct RawKey {
     quota_project_id: Option<String>,
 }
 
+impl GoogleHolder {
+    /// For people.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::ServiceAccount { email, .. } => email,
+            Self::AuthorizedUser { .. } => "the login of gcloud",
+        }
+    }
+}
+
 impl GoogleKey {
     pub fn parse(text: &str) -> Result<Self, GoogleKeyError> {
         let raw: RawKey = serde_json::from_str(text).map_err(|error| GoogleKeyError::NotJson {
             line: error.line(),
             column: error.column(),
         })?;
+        if let Some(objection) = raw.client_id.as_deref().and_then(objection_to_client) {
+            return Err(GoogleKeyError::ForbiddenClient(objection));
+        }
         let holder = match raw.r#type.as_str() {
             "service_account" => GoogleHolder::ServiceAccount {
                 email: given(raw.client_email, "client_email")?,
@@ -192,6 +209,7 @@ mod tests {
             (with(service_account(), "client_email", Value::Null),       "has no `client_email`; download the key again"),
             (with(user(), "refresh_token", Value::Null),                 "has no `refresh_token`; download the key again"),
             (with(user(), "token_uri", json!("http://hush.example/t")),  "has a `token_uri` that is no https address"),
+            (with(user(), "client_id", json!("681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com")), "has a `client_id` that is that of Gemini CLI, which is not supported because Google does not allow it; use a key of AI Studio's, or a service account for Vertex AI"),
             (with(user(), "token_uri", json!("https://me:hush@h/t")),    "has a `token_uri` that is no https address"),
             ("hush".to_owned(),                                          "is no JSON file of Google's (line 1, column 1)"),
         ];

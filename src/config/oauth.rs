@@ -18,6 +18,7 @@ use super::accounts::{ACCOUNTS_FILE, AccountId, ListedAccount, parse_accounts};
 use super::auth::{Auth, Endpoint, LoginAccount, OAuthClient, TokenRequestForm, TokenSource};
 use super::base_url;
 use super::credential::{Credential, Family, shared_of};
+use super::forbidden_login::{objection_to_client, objection_to_server};
 use super::proxy_url::ProxyUrl;
 use super::raw::RawOAuth;
 use super::reader::Reader;
@@ -252,6 +253,12 @@ impl Reader<'_> {
             let what = "is not https: whoever is on the way can read the token and use it";
             self.warn(&at("base-url"), what);
         }
+        let servers = [
+            ("authorize-url", authorize.as_ref().map(|(origin, _)| origin)),
+            ("token-url", token.as_ref().map(|endpoint| &endpoint.origin)),
+            ("device-url", device.as_ref().map(|endpoint| &endpoint.origin)),
+        ];
+        self.refuse_forbidden_login(path, client_id.as_deref(), servers);
         let (name, token, client_id, _) = (name?, token?, client_id?, base_url?);
         let folder = auth_dir.join(&name);
         let accounts = self.accounts(path, &name, &folder.join(ACCOUNTS_FILE));
@@ -266,6 +273,22 @@ impl Reader<'_> {
             token_request,
         });
         Some(OAuthEntry { preset, client, dialect, revoke, redirect, folder, accounts, credential })
+    }
+
+    /// Told once for each entry: who has taken over a login of another program has all of its addresses.
+    fn refuse_forbidden_login(
+        &mut self,
+        path: &str,
+        client_id: Option<&str>,
+        servers: [(&str, Option<&Origin>); 3],
+    ) {
+        let of_client = client_id.and_then(objection_to_client).map(|what| ("client-id", what));
+        let mut of_servers = servers.into_iter().filter_map(|(key, origin)| {
+            objection_to_server(origin?.host()).map(|what| (key, what))
+        });
+        if let Some((key, what)) = of_client.or_else(|| of_servers.next()) {
+            self.problem(&format!("{path}.{key}"), what);
+        }
     }
 
     /// The name of a provider that is the name of a folder, too.

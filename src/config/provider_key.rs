@@ -1,6 +1,8 @@
 //! Keys for providers, and what is pasted in their place: logins are refused, with the reason and with what
 //! belongs there.
 
+use actix_web::http::header::{HeaderName, HeaderValue};
+
 use super::auth::Auth;
 use super::reader::Reader;
 use super::secret::{Noted, RawSecret};
@@ -52,13 +54,24 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a login anywhere in the header fields for a provider: behind a scheme, or as one cookie of
+    /// several. At most one problem for each field.
+    pub fn refuse_logins_in(&mut self, path: &str, headers: &[(HeaderName, HeaderValue)]) {
+        let is_between = |c: char| c.is_ascii_whitespace() || "=;,\"".contains(c);
+        for (name, value) in headers {
+            let path = format!("{path}.{name}");
+            let mut words = value.to_str().unwrap_or_default().split(is_between);
+            words.try_for_each(|word| self.refuse_login(&path, word)).ok();
+        }
+    }
+
     fn login_in_place_of_key(&mut self, path: &str, login: ForeignLogin) {
         self.problem(path, format!("is {}, {}", login.what(), why_not(login)));
     }
 }
 
 /// Why it is not taken, and what to do instead.
-const fn why_not(login: ForeignLogin) -> &'static str {
+pub const fn why_not(login: ForeignLogin) -> &'static str {
     match login {
         ForeignLogin::Claude | ForeignLogin::ClaudeSession => {
             "which is not supported because Anthropic does not allow it; use an API key, or \
@@ -126,6 +139,42 @@ mod tests {
             );
             assert_eq!(problem_of(&compatible).is_some(), everywhere, "{pasted}");
         }
+    }
+
+    /// They came in by the side door of an entry without keys, whose header may be `authorization`.
+    #[test]
+    fn a_login_in_a_header_field_is_refused_as_it_is_in_the_place_of_a_key() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"https://api.openai.com/auth":{"hush":1}}"#);
+        let chatgpt = format!("Bearer eyJhbGciOiJSUzI1NiJ9.{claims}.hush");
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("authorization", "Bearer sk-ant-oat01-hush",          Some("login of Claude Pro or Max"), "behind its scheme"),
+            ("authorization", "bearer  sk-ant-ort01-hush",         Some("login of Claude Pro or Max"), "more white space"),
+            ("authorization", "sk-ant-oat01-hush",                 Some("login of Claude Pro or Max"), "without a scheme"),
+            ("authorization", &chatgpt,                            Some("login of ChatGPT"),           "a signed one"),
+            ("authorization", "Bearer ya29.hush",                  Some("of a Google account"),        "an hour of Google"),
+            ("x-token",       "sk-ant-oat01-hush",                 Some("login of Claude Pro or Max"), "a field of any name"),
+            ("cookie",        "a=b; sessionKey=sk-ant-sid01-hush", Some("session of claude.ai"),       "one cookie of several"),
+            ("authorization", "Bearer ghp_hush",                   None,                               "some servers take it for a key"),
+            ("authorization", "Bearer sk-ant-api03-hush",          None,                               "a key"),
+        ];
+        for (name, value, expected, why) in cases {
+            let yaml = format!(
+                "openai-compatibility: [{{ name: a, base-url: 'https://a.test', headers: {{ {name}: '{value}' }} }}]\n"
+            );
+            let said = problem_of(&yaml);
+            assert_eq!(said.is_some(), expected.is_some(), "{value}: {why}");
+            let said = said.unwrap_or_default();
+            assert!(said.contains(expected.unwrap_or_default()), "{why}: {said}");
+            assert!(!said.contains("hush"), "{said}");
+            let path = format!("openai-compatibility[0].headers.{name} is");
+            assert!(expected.is_none() || said.contains(&path), "{why}: {said}");
+        }
+        let with_a_key =
+            "claude-api-key: [{ api-key: k, headers: { x-token: sk-ant-oat01-hush } }]\n";
+        assert!(problem_of(with_a_key).is_some(), "beside a key");
+        let for_traces = "telemetry: { otlp: { endpoint: 'https://c.test', headers: { authorization: 'Bearer ya29.hush' } } }";
+        assert_eq!(problem_of(for_traces), None, "Google takes traces so, and no model is asked");
     }
 
     #[test]

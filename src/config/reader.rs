@@ -20,7 +20,7 @@ pub struct Reader<'a> {
     pub warnings: Vec<Warning>,
     /// Files whose content counts, read or not.
     pub files: Vec<PathBuf>,
-    /// Those of them that hold secrets, the configuration itself apart.
+    /// Files that secrets are read from, at once or while the gateway runs, the configuration itself apart.
     pub secret_files: Vec<PathBuf>,
     /// Whether a secret is written in the configuration's file itself.
     pub file_has_secret: bool,

@@ -1,5 +1,7 @@
 //! Secrets: written in place, in a file (`*-file`) or in a variable (`*-env`).
 
+use std::path::Path;
+
 use actix_web::http::header::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -21,6 +23,23 @@ fn key_name(path: &str) -> &str {
 /// Marks that a problem was noted: the caller must not note a second one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Noted;
+
+/// A path, as messages may name it.
+///
+/// SECURITY: a key pasted in the place of a path must not be printed. Keys have slashes (base64) and dots
+/// (signed tokens) as well, so a text counts as a path by its start, or by one short ending.
+pub fn shown_path(file: &Path) -> String {
+    let text = file.to_string_lossy();
+    let is_ending = |end: &str| {
+        (1..=5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_lowercase())
+    };
+    let ends_as_one = text.split_once('.').is_some_and(|(_, end)| is_ending(end));
+    if ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || ends_as_one {
+        format!("`{text}`")
+    } else {
+        "a file".to_owned()
+    }
+}
 
 impl Reader<'_> {
     /// The secret at `path` (the name of its plain key); `None` when it is not given at all.
@@ -83,11 +102,7 @@ impl Reader<'_> {
         let file = self.file(path, scalar)?;
         self.depends_on(&file);
         self.holds_secret(&file);
-        // SECURITY: a key pasted in the place of a path must not be printed.
-        let shown = match file.to_string_lossy() {
-            text if text.contains('/') || text.contains('.') => format!("`{text}`"),
-            _ => "a file without a folder".to_owned(),
-        };
+        let shown = shown_path(&file);
         let content = match std::fs::read_to_string(&file) {
             Ok(content) => Zeroizing::new(content),
             Err(error) => {
@@ -166,6 +181,27 @@ mod tests {
         assert_eq!(read(&none(), &none(), &none()), (None, String::new()));
     }
 
+    /// Of a key with a slash or a dot in it the message repeated all.
+    #[test]
+    fn a_key_in_the_place_of_a_path_is_not_taken_for_one() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            ("/run/secrets/claude",                      true,  "from the root"),
+            ("./claude",                                 true,  "from here"),
+            ("../keys/claude",                           true,  "from above"),
+            ("claude.key",                               true,  "a name with an ending"),
+            ("keys/google.json",                         true,  "the same in a folder"),
+            ("sk-ant-api03-hush",                        false, "a key"),
+            ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYhush",       false, "a secret of AWS's"),
+            ("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", false, "a signed token"),
+            ("ya29.hush-and-more",                       false, "a token with a dot"),
+            ("keys/claude",                              false, "nobody can tell"),
+        ];
+        for (text, expected, why) in cases {
+            assert_eq!(shown_path(Path::new(text)).contains(text), expected, "{text}: {why}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_with_a_secret_is_said_without_it() {
         let empty = tempfile::NamedTempFile::new().unwrap();
@@ -182,7 +218,7 @@ mod tests {
             (none(), none(), text("EMPTY"), "f: a.key-env names the variable `EMPTY`, which is empty".to_owned()),
             (none(), none(), text("UNSET"), "f: a.key-env names the variable `UNSET`, which is not set".to_owned()),
             (none(), none(), text("sk-hush"), "f: a.key-env names a variable which is not set; write its name here".to_owned()),
-            (none(), text("sk-hush"), none(), "f: a.key-file names a file without a folder, which cannot be read: No such file or directory (os error 2)".to_owned()),
+            (none(), text("sk-hush"), none(), "f: a.key-file names a file, which cannot be read: No such file or directory (os error 2)".to_owned()),
             (text("{\"hush\": 1}"), none(), none(), "f: a.key is JSON, perhaps the file of a login or of a service account; a key alone belongs here".to_owned()),
             (text("hush\nhush"), none(), none(), "f: a.key has characters no key can have (a space or a line break?)".to_owned()),
             (text("${KEY}"), none(), none(), "f: a.key is taken as it is: `${...}` is not interpolated; use `key-env`".to_owned()),

@@ -10,6 +10,7 @@ use super::hosting::{Hosting, VertexPlace};
 use super::proxy_url::ProxyUrl;
 use super::raw::RawVertex;
 use super::reader::Reader;
+use super::secret::shown_path;
 use super::shapes::{Scalar, Section};
 use crate::types::Origin;
 
@@ -119,7 +120,7 @@ impl Reader<'_> {
         proxy_url: Option<&ProxyUrl>,
     ) -> Option<(GoogleSource, Option<String>)> {
         self.depends_on(&file);
-        let shown = shown(&file);
+        let shown = shown_path(&file);
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) => {
@@ -168,14 +169,6 @@ impl Reader<'_> {
 fn is_path_segment(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
     !text.is_empty() && text.chars().all(fits) && !text.chars().all(|c| c == '.')
-}
-
-/// SECURITY: a key pasted in the place of a path must not be printed.
-fn shown(file: &Path) -> String {
-    match file.to_string_lossy() {
-        text if text.starts_with('/') || text.ends_with(".json") => format!("`{text}`"),
-        _ => "a file".to_owned(),
-    }
 }
 
 /// Multi-regions have hosts of another form than regions.

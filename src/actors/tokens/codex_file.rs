@@ -43,7 +43,7 @@ impl CodexFile {
     }
 
     fn read(&self, refused: Option<&Token>) -> Result<Token, NoLogin> {
-        let token = find_login(&read_small(&self.file)?)?;
+        let token = read_login(&self.file)?;
         match token.expires_at {
             Some(end) if end <= self.clock.now() => Err(NoLogin::Expired(end)),
             _ if refused.is_some_and(|refused| refused.secret == token.secret) => {
@@ -77,9 +77,14 @@ impl Fetch for CodexFile {
     }
 }
 
+/// The login that a file holds, be it over or not.
+pub fn read_login(file: &Path) -> Result<Token, NoLogin> {
+    find_login(&read_small(file)?)
+}
+
 /// Why a file has no token.
 #[derive(Debug, thiserror::Error)]
-enum NoLogin {
+pub enum NoLogin {
     #[error(
         "there is no such file; run `codex login`. A login in the keyring of the system cannot be read: \
          `cli_auth_credentials_store = \"file\"` in Codex's config.toml keeps it in the file"

@@ -146,7 +146,7 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
     let wrong = |what: String| FetchError::Final { reason: format!("`{}` {what}", path.display()) };
     let key = GoogleKey::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let mut form = Serializer::new(String::new());
-    let (asker, label) = match &key.holder {
+    let asker = match &key.holder {
         GoogleHolder::ServiceAccount { email, private_key, private_key_id } => {
             let audience = key.token.to_string();
             let asserted =
@@ -154,17 +154,18 @@ fn of_file(path: &Path, proxy: Option<Proxy>, now: SystemTime) -> Result<Prepare
             let assertion = assertion(&asserted, private_key)
                 .map_err(|error| wrong(format!("cannot be signed with: {error}")))?;
             form.append_pair("grant_type", JWT_BEARER).append_pair("assertion", &assertion);
-            (Asker::ServiceAccount, email.clone())
+            Asker::ServiceAccount
         }
         GoogleHolder::AuthorizedUser { client_id, client_secret, refresh_token } => {
             form.append_pair("grant_type", "refresh_token")
                 .append_pair("client_id", client_id)
                 .append_pair("client_secret", client_secret.expose())
                 .append_pair("refresh_token", refresh_token.expose());
-            (Asker::AuthorizedUser, "the login of gcloud".to_owned())
+            Asker::AuthorizedUser
         }
     };
-    let account = AccountFacts { id: key.quota_project, label: Some(label), plan: None };
+    let label = Some(key.holder.label().to_owned());
+    let account = AccountFacts { id: key.quota_project, label, plan: None };
     let endpoint = key.token.through(proxy);
     let form = Bytes::from_owner(Zeroizing::new(form.finish()));
     Ok(Prepared { asker, endpoint, form: Some(form), account })

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::actors::secrets::{SecretsFileError, read_key};
 use crate::config::{
-    Amp, Auth, ConfigError, Credential, Exposed, Loaded, Settings, Sources, WarningKind, exposed,
+    Amp, Auth, ConfigError, Credential, Loaded, Settings, Sources, WarningKind, exposed,
 };
 use crate::types::ApiKey;
 
@@ -120,13 +120,9 @@ pub fn of_credentials(credentials: &[Credential]) -> Vec<Finding> {
     findings
 }
 
-/// Files with keys that every user of this machine can read: the configuration's, and Amp's secrets file if
-/// it is used.
-pub fn of_exposed_files(loaded: &Loaded, amp_key: Option<&AmpKey>) -> Vec<Finding> {
-    let mut files = exposed(loaded);
-    if let (Some(AmpKey::File), Some(amp)) = (amp_key, &loaded.settings.amp) {
-        files.extend(Exposed::find(&amp.secrets_file));
-    }
+/// Files with keys that every user of this machine can read.
+pub fn of_exposed_files(loaded: &Loaded) -> Vec<Finding> {
+    let files = exposed(loaded);
     files.iter().map(|file| Finding::warning(file.what(), file.advice())).collect()
 }
 

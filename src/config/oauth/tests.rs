@@ -139,6 +139,40 @@ fn what_is_wrong_with_an_entry_is_said_with_its_reason() {
     assert!(twice.contains("oauth[1].name is another entry's name, too"), "{twice}");
 }
 
+/// Each came in with a client id of anybody's, or an address of anybody's.
+#[test]
+fn a_login_that_its_provider_keeps_for_its_own_programs_is_refused_with_the_reason() {
+    let folder = folder(&[]);
+    let claude_code = "client-id: 9d1c250a-e61b-44d9-88ed-5944d1962f5e";
+    let gemini_cli =
+        "client-id: 681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com";
+    let antigravity =
+        "client-id: 1071006060591-tmhssin2h21lcre235vtolojh4g403ep.apps.googleusercontent.com";
+    #[rustfmt::skip] // columns are easier to proofread
+    let cases = [
+        ("https://l.test/token/", "https://api.anthropic.com/v1/oauth/token",     "oauth[0].token-url is where accounts of Claude's log in", "use an API key"),
+        ("https://l.test/auth",   "https://claude.ai/oauth/authorize",            "oauth[0].authorize-url is where",                         "Anthropic does not allow it"),
+        ("client-id: c",          "client-id: c, device-url: 'https://claude.ai'", "oauth[0].device-url is where",                           "Anthropic does not allow it"),
+        ("client-id: c",          claude_code,                                    "oauth[0].client-id is that of Claude Code",      "Anthropic does not allow it"),
+        ("client-id: c",          gemini_cli,                                     "oauth[0].client-id is that of Gemini CLI",       "a service account for Vertex AI"),
+        ("client-id: c",          antigravity,                                    "oauth[0].client-id is that of Antigravity",      "Google does not allow it"),
+    ];
+    for (there, instead, what, reason) in cases {
+        let entry = ENTRY.replacen(there, instead, 1);
+        let said = load_in(&folder, &format!("{{ {entry} }}")).unwrap_err();
+        assert!(said.contains(what) && said.contains(reason), "{entry}:\n{said}");
+        assert_eq!(said.lines().count(), 1, "one fault, one message:\n{said}");
+    }
+    let whole = ENTRY.replacen("https://l.test/auth", "https://claude.ai/oauth/authorize", 1);
+    let whole =
+        whole.replacen("https://l.test/token/", "https://console.anthropic.com/v1/oauth/token", 1);
+    let said = load_in(&folder, &format!("{{ {whole} }}")).unwrap_err();
+    assert_eq!(said.lines().count(), 1, "all its addresses, one message:\n{said}");
+    let own_client_at_google =
+        ENTRY.replace("https://l.test/token/", "https://oauth2.googleapis.com/token");
+    load_in(&folder, &format!("{{ {own_client_at_google} }}")).expect("a team's own client");
+}
+
 #[test]
 fn an_authorization_server_on_this_machine_needs_no_tls() {
     let folder = folder(&[]);
