@@ -86,7 +86,7 @@ impl Shown {
         let facts = match stored {
             Ok(stored) => Facts::of_stored(stored, client, now),
             Err(error) if error.is_missing() => Facts::login_needed("its file is gone"),
-            Err(error) => Facts::login_needed(error),
+            Err(error) => Facts::login_needed(error.to_string()),
         };
         let label = listed.label.as_deref().map(plain);
         Self { label, ..Self::new(provider, listed.id.as_str(), facts) }
@@ -143,8 +143,8 @@ impl Facts {
         Self { who: who.map(str::to_owned), state: State::Unasked, ..Self::valid() }
     }
 
-    fn login_needed(reason: impl ToString) -> Self {
-        let reason = Some(reason.to_string());
+    fn login_needed(reason: impl Into<String>) -> Self {
+        let reason = Some(reason.into());
         Self { state: State::LoginNeeded, reason, ..Self::valid() }
     }
 
@@ -164,7 +164,7 @@ impl Facts {
     fn of_codex(file: &Path, now: SystemTime) -> Self {
         let token = match read_codex_login(file) {
             Ok(token) => token,
-            Err(no_login) => return Self::login_needed(no_login),
+            Err(no_login) => return Self::login_needed(no_login.to_string()),
         };
         let judged = if token.expires_at.is_some_and(|at| at <= now) {
             let reason = Some("Codex renews it: run `codex` once".to_owned());
