@@ -191,7 +191,7 @@ mod tests {
 
     fn shown(stored: StoredAccount, at: SystemTime) -> Shown {
         let id = AccountId::parse("anna").unwrap();
-        let listed = ListedAccount { id, label: Some("Anna".to_owned()) };
+        let listed = ListedAccount::new(id, Some("Anna".to_owned()));
         Shown::of("company", "gate", &listed, Ok(stored), at)
     }
 

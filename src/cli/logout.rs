@@ -124,9 +124,8 @@ mod tests {
 
     #[test]
     fn an_account_is_meant_by_what_people_know_of_it() {
-        let account = |id: &str, label: Option<&str>| ListedAccount {
-            id: AccountId::parse(id).unwrap(),
-            label: label.map(str::to_owned),
+        let account = |id: &str, label: Option<&str>| {
+            ListedAccount::new(AccountId::parse(id).unwrap(), label.map(str::to_owned))
         };
         let both = vec![
             account("a", Some("Anna")),

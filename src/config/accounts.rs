@@ -91,6 +91,18 @@ pub struct ListedAccount {
     /// For people: an address, or what they said at the login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// When somebody logged in last, as RFC 3339 has it. A login with an account that is there changes the list
+    /// by this alone, and so tells a gateway that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_in_at: Option<String>,
+}
+
+impl ListedAccount {
+    /// An account that nobody has logged in with yet.
+    #[must_use]
+    pub const fn new(id: AccountId, label: Option<String>) -> Self {
+        Self { id, label, logged_in_at: None }
+    }
 }
 
 /// A list of accounts cannot be read.
@@ -98,8 +110,8 @@ pub struct ListedAccount {
 #[error("is no list of accounts: {0}")]
 pub struct BadAccountList(#[from] serde_json::Error);
 
-/// Reads `accounts.json`: a JSON array of `{"id": "...", "label": "..."}`. Nothing at all is an empty
-/// list.
+/// Reads `accounts.json`: a JSON array of `{"id": "...", "label": "...", "logged_in_at": "..."}`. Nothing at
+/// all is an empty list.
 pub fn parse_accounts(text: &str) -> Result<Vec<ListedAccount>, BadAccountList> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
@@ -140,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_id_looks_like_the_name_and_is_taken_once() {
-        let listed = |id: &str| ListedAccount { id: AccountId::parse(id).unwrap(), label: None };
+        let listed = |id: &str| ListedAccount::new(AccountId::parse(id).unwrap(), None);
         let long = "x".repeat(200);
         #[rustfmt::skip] // columns are easier to proofread
         let cases = [
@@ -163,8 +175,11 @@ mod tests {
     #[test]
     fn a_list_reads_as_it_was_written() {
         let list = vec![
-            ListedAccount { id: AccountId::like("a", &[]), label: Some("Anna".to_owned()) },
-            ListedAccount { id: AccountId::like("b", &[]), label: None },
+            ListedAccount {
+                logged_in_at: Some("2026-11-29T12:00:00.000Z".to_owned()),
+                ..ListedAccount::new(AccountId::like("a", &[]), Some("Anna".to_owned()))
+            },
+            ListedAccount::new(AccountId::like("b", &[]), None),
         ];
 
         assert_eq!(parse_accounts(&print_accounts(&list)).unwrap(), list);

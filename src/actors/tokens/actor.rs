@@ -72,6 +72,16 @@ struct Trouble {
     until: SystemTime,
 }
 
+/// How near the process is to its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    Runs,
+    /// Only who needs a token has one asked for.
+    Drains,
+    /// Nothing is asked any more.
+    Stops,
+}
+
 /// Owns one account's token.
 pub(super) struct TokenActor {
     source: TokenSource,
@@ -85,10 +95,9 @@ pub(super) struct TokenActor {
     renewed_at: Option<SystemTime>,
     trouble: Option<Trouble>,
     is_asking: bool,
-    /// The process is about to end: only who needs a token has one asked for.
-    is_draining: bool,
-    /// The process ends: nothing is asked any more.
-    is_stopping: bool,
+    /// A reload came while one was asked: what that finds may be of before.
+    asks_again: bool,
+    life: Life,
     waiting: Vec<Waiting>,
     settling: Vec<oneshot::Sender<()>>,
     jitter: f64,
@@ -113,8 +122,8 @@ impl TokenActor {
             renewed_at: None,
             trouble: None,
             is_asking: false,
-            is_draining: false,
-            is_stopping: false,
+            asks_again: false,
+            life: Life::Runs,
             waiting: Vec::new(),
             settling: Vec::new(),
             jitter: random_jitter(),
@@ -157,7 +166,7 @@ impl TokenActor {
         let refused = waiting.refused.as_deref();
         if let Some(token) = self.good_for(refused, now) {
             let _ = waiting.tell.send(Ok(token.clone()));
-        } else if self.is_stopping {
+        } else if self.life == Life::Stops {
             let _ = waiting.tell.send(Err(stopping()));
         } else if self.is_asking {
             // Whether it goes better this time is not waited for by those whom another may answer.
@@ -243,6 +252,20 @@ impl TokenActor {
                 _ => self.answer(waiting, ctx),
             }
         }
+        if std::mem::take(&mut self.asks_again) && !self.is_asking {
+            self.look_anew(ctx);
+        }
+    }
+
+    /// Asks because somebody may have changed something.
+    fn look_anew(&mut self, ctx: &mut Context<Self>) {
+        if self.life == Life::Stops {
+            return;
+        }
+        if self.fetch.shows_refused_after().is_some() {
+            self.refused = None;
+        }
+        self.ask(ctx);
     }
 
     fn take(&mut self, token: Token) -> Arc<Token> {
@@ -334,7 +357,7 @@ impl TokenActor {
 
     /// Whether there is a reason to ask that is nobody's request.
     fn is_due(&self, now: SystemTime) -> bool {
-        if self.is_draining {
+        if self.life != Life::Runs {
             return self.fetch.is_unfinished();
         }
         match &self.trouble {
@@ -374,7 +397,7 @@ impl Handler<Look> for TokenActor {
 
     fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
         self.published.was_told();
-        if !self.is_asking && !self.is_stopping && self.is_due(self.now()) {
+        if !self.is_asking && self.life != Life::Stops && self.is_due(self.now()) {
             self.ask(ctx);
         }
     }
@@ -390,11 +413,10 @@ impl Handler<Reconfigure> for TokenActor {
         }
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
-        if has_reason && !self.is_asking && !self.is_stopping {
-            if self.fetch.shows_refused_after().is_some() {
-                self.refused = None;
-            }
-            self.ask(ctx);
+        if has_reason && self.is_asking {
+            self.asks_again = true;
+        } else if has_reason {
+            self.look_anew(ctx);
         }
     }
 }
@@ -404,7 +426,7 @@ impl Handler<Drain> for TokenActor {
 
     /// What begins now might keep the process from its end, for a token that it does not need any more.
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
-        self.is_draining = true;
+        self.life = self.life.max(Life::Drains);
     }
 }
 
@@ -413,7 +435,7 @@ impl Handler<Settle> for TokenActor {
 
     /// A question that began now might be answered to nobody.
     fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
-        self.is_stopping = true;
+        self.life = Life::Stops;
         let (tell, told) = oneshot::channel();
         if self.fetch.stop() && self.is_asking {
             self.settling.push(tell);

@@ -114,6 +114,11 @@ impl Fetch for Login {
         self.0.facts.borrow().clone()
     }
 
+    /// A login changes the list of accounts, and with it the configuration.
+    fn may_have_changed(&self) -> bool {
+        true
+    }
+
     fn is_unfinished(&self) -> bool {
         self.0.unwritten.borrow().is_some()
     }

@@ -1,4 +1,5 @@
 mod refused;
+mod reload;
 mod stop;
 
 use std::cell::{Cell, RefCell};
@@ -66,6 +67,7 @@ struct Source {
     questions: Rc<RefCell<VecDeque<(Option<Arc<Token>>, oneshot::Sender<Fetched>)>>>,
     asked: Rc<RefCell<u32>>,
     shows_refused_after: Rc<Cell<Option<Duration>>>,
+    may_have_changed: Rc<Cell<bool>>,
 }
 
 impl Fetch for Source {
@@ -78,6 +80,10 @@ impl Fetch for Source {
 
     fn reconfigure(&self, _: &TokenPolicy) -> bool {
         true
+    }
+
+    fn may_have_changed(&self) -> bool {
+        self.may_have_changed.get()
     }
 
     fn stop(&self) -> bool {
@@ -367,26 +373,6 @@ async fn a_valid_token_outlives_the_login_that_cannot_be_refreshed() {
     assert_eq!(secret(&bench.get().await.unwrap()), "one");
     bench.time.pass(268);
     assert_eq!(secret(&bench.get().await.unwrap()), "one", "to its last second");
-}
-
-#[actix_web::test]
-async fn a_reload_keeps_the_token_and_looks_again_where_there_is_none() {
-    let (bench, _) = Bench::with_token("one").await;
-
-    let after = bench.tokens.reconfigured([bench.name.clone()], bench.time.policy());
-
-    assert_eq!(secret(&after.token(&bench.name).await.unwrap()), "one");
-    bench.look().await;
-    assert_eq!(bench.source.asked(), 1);
-    bench.time.pass(HOUR);
-    bench.look().await;
-    bench.source.answer(end()).await;
-    eventually("it is told", || bench.state().as_str() == "login_needed").await;
-    let after = after.reconfigured([bench.name.clone()], bench.time.policy());
-    bench.source.answer(Ok(bench.time.token("two", HOUR))).await;
-    let name = &bench.name;
-    eventually("it is fresh", || after.accounts()[0].state == AccountState::Fresh).await;
-    assert_eq!(secret(&after.token(name).await.unwrap()), "two");
 }
 
 #[actix_web::test]

@@ -42,13 +42,14 @@ pub(super) async fn keep(
     let called = label.or(account.label.as_deref()).map(plain);
     let position = known.unwrap_or_else(|| {
         let id = AccountId::like(called.as_deref().unwrap_or_default(), &list.accounts);
-        list.accounts.push(ListedAccount { id, label: None });
+        list.accounts.push(ListedAccount::new(id, None));
         list.accounts.len() - 1
     });
     let listed = &mut list.accounts[position];
     if label.is_some() || listed.label.is_none() {
         listed.label = called;
     }
+    listed.logged_in_at = Some(humantime::format_rfc3339_millis(now).to_string());
     let (id, name) = (listed.id.clone(), listed.label.clone());
     let file = entry.account_file(&id);
     let locked = store::lock(&file, account_list::PATIENCE).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{ANY_PORT, GatewayProcess, StubUpstream};
+use crate::support::{ANY_PORT, GatewayProcess, StubUpstream, expect};
 
 use super::program::Program;
 use super::server::AuthorizationServer;
@@ -54,5 +54,36 @@ async fn accounts_come_into_a_running_gateway_and_share_the_calls() {
     for seen in &provider.requests()[before..] {
         assert_eq!(seen.field("authorization"), Some("Bearer hush-access-1"));
     }
+    assert!(!gateway.log().contains("hush"), "{}", gateway.log());
+}
+
+/// Fault of the first version: the list of accounts was written anew with the same text, so nobody noticed,
+/// and the gateway showed the tokens of the login before until they were due.
+#[actix_web::test]
+async fn a_second_login_with_an_account_that_was_well_was_not_used_by_a_running_gateway() {
+    let server = AuthorizationServer::start().await;
+    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "api-keys: [client-key-1]\nampcode: {{ upstream-url: '' }}\n{}",
+        entry(&server, &provider.origin)
+    );
+    std::fs::write(folder.path().join("ampgate.yaml"), yaml).unwrap();
+    log_in(&server, folder.path(), ANNA).await;
+    let mut gateway =
+        GatewayProcess::start_in(folder, ANY_PORT, &[("AMPGATE__LOG__FORMAT", "json")]);
+    let ask = async || {
+        let mut client = gateway.connect().await;
+        let key = [("x-api-key", "client-key-1")];
+        assert_eq!(client.ask("POST", "/v1/messages", &key, QUESTION).await.status, 200);
+        let requests = provider.requests();
+        requests.last().unwrap().field("authorization").unwrap().to_owned()
+    };
+    assert_eq!(ask().await, "Bearer hush-access-0");
+
+    log_in(&server, gateway.folder(), ANNA).await;
+
+    let is_shown = async { while ask().await != "Bearer hush-access-1" {} };
+    expect(is_shown, "the new login to be used").await;
     assert!(!gateway.log().contains("hush"), "{}", gateway.log());
 }
