@@ -72,6 +72,16 @@ struct Trouble {
     until: SystemTime,
 }
 
+/// How near the process is to its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    Runs,
+    /// Only who needs a token has one asked for.
+    Drains,
+    /// Nothing is asked any more.
+    Stops,
+}
+
 /// Owns one account's token.
 pub(super) struct TokenActor {
     source: TokenSource,
@@ -87,10 +97,7 @@ pub(super) struct TokenActor {
     is_asking: bool,
     /// A reload came while one was asked: what that finds may be of before.
     asks_again: bool,
-    /// The process is about to end: only who needs a token has one asked for.
-    is_draining: bool,
-    /// The process ends: nothing is asked any more.
-    is_stopping: bool,
+    life: Life,
     waiting: Vec<Waiting>,
     settling: Vec<oneshot::Sender<()>>,
     jitter: f64,
@@ -116,8 +123,7 @@ impl TokenActor {
             trouble: None,
             is_asking: false,
             asks_again: false,
-            is_draining: false,
-            is_stopping: false,
+            life: Life::Runs,
             waiting: Vec::new(),
             settling: Vec::new(),
             jitter: random_jitter(),
@@ -160,7 +166,7 @@ impl TokenActor {
         let refused = waiting.refused.as_deref();
         if let Some(token) = self.good_for(refused, now) {
             let _ = waiting.tell.send(Ok(token.clone()));
-        } else if self.is_stopping {
+        } else if self.life == Life::Stops {
             let _ = waiting.tell.send(Err(stopping()));
         } else if self.is_asking {
             // Whether it goes better this time is not waited for by those whom another may answer.
@@ -253,7 +259,7 @@ impl TokenActor {
 
     /// Asks because somebody may have changed something.
     fn look_anew(&mut self, ctx: &mut Context<Self>) {
-        if self.is_stopping {
+        if self.life == Life::Stops {
             return;
         }
         if self.fetch.shows_refused_after().is_some() {
@@ -351,7 +357,7 @@ impl TokenActor {
 
     /// Whether there is a reason to ask that is nobody's request.
     fn is_due(&self, now: SystemTime) -> bool {
-        if self.is_draining {
+        if self.life != Life::Runs {
             return self.fetch.is_unfinished();
         }
         match &self.trouble {
@@ -391,7 +397,7 @@ impl Handler<Look> for TokenActor {
 
     fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
         self.published.was_told();
-        if !self.is_asking && !self.is_stopping && self.is_due(self.now()) {
+        if !self.is_asking && self.life != Life::Stops && self.is_due(self.now()) {
             self.ask(ctx);
         }
     }
@@ -420,7 +426,7 @@ impl Handler<Drain> for TokenActor {
 
     /// What begins now might keep the process from its end, for a token that it does not need any more.
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
-        self.is_draining = true;
+        self.life = self.life.max(Life::Drains);
     }
 }
 
@@ -429,7 +435,7 @@ impl Handler<Settle> for TokenActor {
 
     /// A question that began now might be answered to nobody.
     fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
-        self.is_stopping = true;
+        self.life = Life::Stops;
         let (tell, told) = oneshot::channel();
         if self.fetch.stop() && self.is_asking {
             self.settling.push(tell);
