@@ -7,19 +7,19 @@
 
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::timeout;
-
+use self::together::{Turn, Waiting};
 use super::clock::WallClock;
-use super::state::{Claimed, SharedState};
+use super::state::SharedState;
 use crate::config::{Client, ClientRules};
-use crate::limits::{Account, Claim, Counts, Moment, Reserve, Settle, SharedClaim, Used};
+use crate::limits::{Account, Claim, Counts, Moment, Reserve, Settle, Used};
 use crate::metrics::Metrics;
-use crate::types::{ClientId, Filling, Limit, LimitReached, Ways};
+use crate::types::{ClientId, LimitReached, Ways};
 
 /// What the rest of the gateway asks. A copy is cheap; the counts live as long as the process, and a
 /// reload only brings other limits.
@@ -28,6 +28,7 @@ pub struct Limits {
     /// Of those clients that have any.
     rules: Arc<HashMap<ClientId, ClientRules>>,
     ledger: Ledger,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for Limits {
@@ -39,8 +40,8 @@ impl fmt::Debug for Limits {
 impl Limits {
     #[must_use]
     pub fn new(clients: &[Client], clock: WallClock, metrics: Metrics) -> Self {
-        let ledger = Ledger { book: Arc::default(), clock, state: None, metrics };
-        Self { rules: rules_of(clients), ledger }
+        let ledger = Ledger { book: Arc::default(), clock, state: None };
+        Self { rules: rules_of(clients), ledger, metrics }
     }
 
     /// Other rules over the same counts.
@@ -74,7 +75,7 @@ impl Limits {
             Some(verdict) => verdict,
             None => self.ledger.reserve(&reserve).map(|()| self.ledger.holding(&reserve)),
         };
-        verdict.inspect_err(|reached| self.ledger.metrics.limited(&reserve.client, reached.limit))
+        verdict.inspect_err(|reached| self.metrics.limited(&reserve.client, reached.limit))
     }
 
     /// Counts together with other replicas from now on.
@@ -96,28 +97,22 @@ struct Ledger {
     clock: WallClock,
     /// `None`: there are no other replicas, or nothing is shared with them.
     state: Option<SharedState>,
-    metrics: Metrics,
 }
 
 #[derive(Default)]
 struct Book {
     accounts: HashMap<ClientId, Account>,
-    /// Whose claim is being asked about.
+    /// Whose claims are being asked about.
     turns: HashMap<ClientId, Turn>,
+    /// Claims that are to be asked about, in their order.
+    waiting: HashMap<ClientId, Vec<Waiting>>,
     /// How often counts were told.
     seq: u64,
 }
 
-/// Held across an await, and given up by a caller that leaves.
-type Turn = Arc<tokio::sync::Mutex<()>>;
-
 impl Book {
     fn account(&mut self, client: &ClientId) -> &mut Account {
         self.accounts.entry(client.clone()).or_default()
-    }
-
-    fn turn(&mut self, client: &ClientId) -> Turn {
-        self.turns.entry(client.clone()).or_default().clone()
     }
 
     fn counts(&mut self, client: &ClientId) -> Counts {
@@ -130,49 +125,6 @@ impl Book {
 impl Ledger {
     fn now(&self) -> Moment {
         Moment::of(self.clock.now())
-    }
-
-    /// The verdict by the counts of all replicas; `None` when nobody can be asked in time.
-    async fn admit_with_others(
-        &self,
-        reserve: &Reserve,
-    ) -> Option<Result<Admission, LimitReached>> {
-        let state = self.state.as_ref()?;
-        let client = &reserve.client;
-        let Some(deadline) = state.claim_deadline() else {
-            self.book().account(client).lose_others();
-            return None;
-        };
-        // One at a time: claims that are still asked about would keep each other out. But a server that
-        // is slow and in time must not make a queue that grows: who has waited for as long as an answer
-        // may take goes by what this replica knows, which the claim before has just heard.
-        let turn = self.book().turn(client);
-        let Ok(_turn) = timeout(deadline, turn.lock()).await else {
-            self.metrics.state_failed("turn");
-            return None;
-        };
-        let (claiming, counts) = Claiming::begin(self, reserve);
-        let answer = state.claim(client, &counts, &SharedClaim::of(reserve)).await;
-        let Some(Claimed { is_let_in, others }) = answer else {
-            drop(claiming);
-            self.book().account(client).lose_others();
-            return None;
-        };
-        if is_let_in {
-            self.book().account(client).hear_of(&others, reserve.now);
-            return Some(Ok(claiming.let_in()));
-        }
-        drop(claiming);
-        let mut book = self.book();
-        let account = book.account(client);
-        account.hear_of(&others, reserve.now);
-        let reached = account.room(reserve).err();
-        // What left no room has ended since: nothing more is known than that it was so.
-        Some(Err(reached.unwrap_or_else(|| LimitReached {
-            limit: first_limit(reserve),
-            filling: Filling::UnderWay,
-            seconds: 1,
-        })))
     }
 
     fn holding(&self, reserve: &Reserve) -> Admission {
@@ -203,53 +155,6 @@ impl Ledger {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A claim that others are asked about. Dropped, it was never made, be it refused or its client gone.
-struct Claiming<'a> {
-    ledger: &'a Ledger,
-    reserve: &'a Reserve,
-    is_open: bool,
-}
-
-impl<'a> Claiming<'a> {
-    /// Takes what is claimed, and says what is counted with it.
-    fn begin(ledger: &'a Ledger, reserve: &'a Reserve) -> (Self, Counts) {
-        let mut book = ledger.book();
-        book.account(&reserve.client).take(reserve);
-        let counts = book.counts(&reserve.client);
-        (Self { ledger, reserve, is_open: true }, counts)
-    }
-
-    fn let_in(mut self) -> Admission {
-        self.is_open = false;
-        self.ledger.holding(self.reserve)
-    }
-}
-
-impl Drop for Claiming<'_> {
-    fn drop(&mut self) {
-        if self.is_open {
-            self.ledger.book().account(&self.reserve.client).untake(self.reserve);
-            // Whatever was told meanwhile had the claim in it, and a late answer may have let it in.
-            self.ledger.tell(&self.reserve.client);
-        }
-    }
-}
-
-/// One of the limits that a claim has to keep to.
-fn first_limit(reserve: &Reserve) -> Limit {
-    let limits = &reserve.limits;
-    let of_request = || {
-        let places = limits.concurrent_requests.map(Limit::ConcurrentRequests);
-        places.or(limits.requests_per_minute.map(Limit::RequestsPerMinute))
-    };
-    let of_usage = || {
-        let tokens = limits.tokens_per_day.map(Limit::TokensPerDay);
-        tokens.or(limits.money_per_month.map(Limit::MoneyPerMonth))
-    };
-    let limit = if reserve.claim == Claim::Request { of_request() } else { of_usage() };
-    limit.unwrap_or(Limit::ConcurrentRequests(0))
 }
 
 /// A claim that was let in. Dropped, it is settled with nothing used; of a client without limits it

@@ -76,8 +76,32 @@ pub struct SharedClaim {
 }
 
 impl SharedClaim {
+    /// Of all claims of one client at one moment together; `None` of no claim. One alone may overrun a
+    /// budget by its own size; several may not, since each of them has the others beside it.
     #[must_use]
-    pub fn of(reserve: &Reserve) -> Self {
+    pub fn of_all<'a>(reserves: impl Iterator<Item = &'a Reserve>) -> Option<Self> {
+        let mut usages = 0;
+        let merged = reserves.map(|reserve| (reserve.claim, Self::of(reserve))).fold(
+            None,
+            |all: Option<Self>, (claim, one)| {
+                usages += usize::from(claim != Claim::Request);
+                let Some(all) = all else { return Some(one) };
+                Some(Self {
+                    ms_of_minute: all.ms_of_minute.max(one.ms_of_minute),
+                    requests_per_minute: one.requests_per_minute.or(all.requests_per_minute),
+                    concurrent_requests: one.concurrent_requests.or(all.concurrent_requests),
+                    tokens_per_day: one.tokens_per_day.or(all.tokens_per_day),
+                    tokens: all.tokens + one.tokens,
+                    money_per_month: one.money_per_month.or(all.money_per_month),
+                    money: all.money + one.money,
+                })
+            },
+        );
+        let is_alone = usages < 2;
+        merged.map(|all| if is_alone { all } else { Self { tokens: 0, money: 0, ..all } })
+    }
+
+    fn of(reserve: &Reserve) -> Self {
         let Reserve { limits, claim, now, .. } = reserve;
         match *claim {
             Claim::Request => Self {
@@ -93,6 +117,41 @@ impl SharedClaim {
                 money: money.nanos(),
                 ..Self::default()
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ClientLimits;
+    use crate::limits::Moment;
+    use crate::types::{ClientId, Usd};
+
+    #[test]
+    fn claims_are_asked_about_together_and_only_one_alone_may_overrun_a_budget() {
+        let limits = ClientLimits {
+            concurrent_requests: Some(8),
+            tokens_per_day: Some(900),
+            ..ClientLimits::default()
+        };
+        let (request, usage) = (Claim::Request, Claim::Usage { tokens: 70, money: Usd::default() });
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases: &[(&[Claim], &str, &str)] = &[
+            (&[],                        "null", "none"),
+            (&[request],                 r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens":0,"money":0}"#, "a request"),
+            (&[usage],                   r#"{"ms_of_minute":0,"tokens_per_day":900,"tokens":70,"money":0}"#, "a call alone"),
+            (&[usage, request, request], r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens_per_day":900,"tokens":70,"money":0}"#, "a call beside requests"),
+            (&[usage, request, usage],   r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens_per_day":900,"tokens":0,"money":0}"#, "two calls"),
+        ];
+        for (claims, expected, why) in cases {
+            let now = Moment::of(std::time::UNIX_EPOCH);
+            let client = ClientId::new("alice");
+            let reserve =
+                |claim: &Claim| Reserve { client: client.clone(), limits, claim: *claim, now };
+            let reserves: Vec<Reserve> = claims.iter().map(reserve).collect();
+            let asked = SharedClaim::of_all(reserves.iter());
+            assert_eq!(serde_json::to_string(&asked).unwrap(), *expected, "{why}");
         }
     }
 }

@@ -57,12 +57,6 @@ impl Counter {
 }
 
 impl SharedState {
-    /// How long a claim may wait for an answer; `None` while the server gives none in time.
-    #[must_use]
-    pub fn claim_deadline(&self) -> Option<Duration> {
-        self.0.published.counter.load().as_ref().map(|counter| counter.deadline)
-    }
-
     /// Asks whether what all replicas have counted leaves room for a claim, which `counts` have in
     /// them. `None` when there is no answer in time; from then on nobody waits until the server has
     /// answered the actor in time.
