@@ -184,6 +184,28 @@ async fn an_estimate_for_a_made_up_name_makes_no_label() {
 }
 
 #[actix_web::test]
+async fn an_error_in_a_200_is_no_answer_that_makes_a_label() {
+    for kind in ["invalid_request_error", "not_found_error"] {
+        let error = json!({ "type": "error", "error": { "type": kind, "message": "no" } });
+        let stream = Scripted::stream(format!("event: error\ndata: {error}\n\n"));
+        let provider = Provider::saying([stream]).await;
+        let gateway = TestGateway::start(&format!(
+            "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
+             request-retry: 0\nclaude-api-key: [{{ api-key: key, base-url: '{}' }}]\n",
+            provider.origin()
+        ))
+        .await;
+        let call = ASKED.replace("\"m\"", "\"claude-made-up\"");
+
+        let answer = gateway.post_json(MESSAGES, call).await;
+
+        assert_eq!(answer.status, 200, "as its provider has it: {kind}");
+        let metrics = metrics_after(&gateway, 1).await;
+        assert!(!metrics.contains("claude-made-up"), "{kind}: {metrics}");
+    }
+}
+
+#[actix_web::test]
 async fn an_encoded_answer_is_counted_and_crosses_as_it_is() {
     let plain = String::from_utf8(fixture("anthropic/a05-thinking-tool.stream.sse")).unwrap();
     for coding in ["gzip", "deflate", "br", "zstd"] {
