@@ -72,7 +72,7 @@ fn a_file_of_cliproxyapi_loads_with_a_word_on_what_has_no_effect() {
     let expected = [
         format!("claude-api-key[1].cloak {theirs} ampgate never disguises a client"),
         format!("claude-api-key[1].models[0].display-name {theirs} ampgate does not describe models to clients"),
-        format!("codex-api-key[0].websockets {theirs} ampgate passes a WebSocket on where every credential is OpenAI's, and answers it itself elsewhere"),
+        format!("codex-api-key[0].websockets {theirs} ampgate passes a WebSocket on where every credential is OpenAI's or the only one is a ChatGPT plan, and answers it itself elsewhere"),
         format!("debug {theirs} use `log.level: debug`"),
         format!("logging-to-file {theirs} ampgate logs to standard error; let the system keep the files"),
         format!("payload {theirs} ampgate passes requests on unchanged"),

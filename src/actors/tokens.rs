@@ -23,6 +23,7 @@ mod google;
 mod health;
 pub mod http;
 mod login;
+mod spending;
 pub mod store;
 mod timing;
 
@@ -44,6 +45,7 @@ use self::codex_file::CodexFile;
 use self::google::GoogleFetch;
 use self::health::{Published, has_expired};
 use self::login::Login;
+use self::spending::Spending;
 use super::clock::WallClock;
 use super::state::SharedState;
 use super::upstream::{Upstream, UpstreamActor, UpstreamPolicy};
@@ -135,6 +137,8 @@ pub struct Tokens(Option<Arc<Known>>);
 
 struct Known {
     clock: WallClock,
+    /// Also by accounts that a reload has taken away.
+    spending: Spending,
     /// In the order of the configuration.
     order: Vec<TokenSource>,
     accounts: HashMap<TokenSource, Account>,
@@ -167,23 +171,24 @@ impl Tokens {
         sources: impl IntoIterator<Item = TokenSource>,
         policy: TokenPolicy,
     ) -> Self {
+        let spending = self.0.as_ref().map(|known| known.spending.clone()).unwrap_or_default();
         let mut accounts = HashMap::new();
         let mut order = Vec::new();
         for source in sources {
             if accounts.contains_key(&source) {
                 continue;
             }
-            let account = match self.account(&source) {
-                Some(account) => {
-                    account.actor.do_send(Reconfigure(policy.clone()));
-                    account.clone()
-                }
-                None => Account::start(source.clone(), fetch_of(&source, &policy), policy.clone()),
+            let account = if let Some(account) = self.account(&source) {
+                account.actor.do_send(Reconfigure(policy.clone(), spending.clone()));
+                account.clone()
+            } else {
+                let fetch = fetch_of(&source, &policy, &spending);
+                Account::start(source.clone(), fetch, policy.clone())
             };
             order.push(source.clone());
             accounts.insert(source, account);
         }
-        Self(Some(Arc::new(Known { clock: policy.clock, order, accounts })))
+        Self(Some(Arc::new(Known { clock: policy.clock, spending, order, accounts })))
     }
 
     fn account(&self, source: &TokenSource) -> Option<&Account> {
@@ -230,7 +235,11 @@ impl Tokens {
     pub async fn settled(&self) {
         let Some(known) = &self.0 else { return };
         let all = join_all(known.accounts.values().map(|account| account.actor.send(Settle)));
-        if tokio::time::timeout(SETTLING, all).await.is_err() {
+        let settled = async {
+            all.await;
+            known.spending.is_over().await;
+        };
+        if tokio::time::timeout(SETTLING, settled).await.is_err() {
             tracing::warn!(
                 "stopped while a token was being refreshed; it may have to be logged in again"
             );
@@ -279,9 +288,11 @@ impl Account {
 }
 
 /// What gets the tokens of a source.
-fn fetch_of(source: &TokenSource, policy: &TokenPolicy) -> Box<dyn Fetch> {
+fn fetch_of(source: &TokenSource, policy: &TokenPolicy, spending: &Spending) -> Box<dyn Fetch> {
     match source {
-        TokenSource::Login(account) => Box::new(Login::new(account.clone(), policy.clone())),
+        TokenSource::Login(account) => {
+            Box::new(Login::new(account.clone(), policy.clone(), spending.clone()))
+        }
         TokenSource::Codex(file) => Box::new(CodexFile::new(file.clone(), policy.clock.clone())),
         TokenSource::Google(google) => Box::new(GoogleFetch::new(google.clone(), policy.clone())),
         TokenSource::Aws(source) => Box::new(Aws::new(source.clone(), policy.upstream.clone())),

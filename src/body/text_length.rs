@@ -1,22 +1,28 @@
 //! How much text stands under given keys of JSON that streams past: the length of every string whose
 //! key is one of them, at any depth, in one JSON text or in many, as the events of a stream have them.
+//! Of keys that may hold the same text, the one that holds most of it counts.
 
 use memchr::{memchr, memchr2};
 
 /// A key is no longer: of a string only so much is kept, for it may be one.
 const MOST_KEY_BYTES: usize = 32;
 
+/// As many keys as are told apart.
+const MOST_KEYS: usize = 8;
+
 /// Adds up one answer's text. Make a new one for each answer.
 #[derive(Clone, Debug)]
 pub struct TextLength {
-    keys: &'static [&'static str],
+    /// Those in one list may hold the same text.
+    keys: &'static [&'static [&'static str]],
     state: State,
     /// The beginning of the string that is read, or was read last.
     start: Vec<u8>,
     length: u64,
-    /// What is read next stands under one of the keys, if it is a string.
-    is_wanted: bool,
-    bytes: u64,
+    /// Under which of the keys, all lists in a row, what is read next stands, if it is a string.
+    wanted: Option<usize>,
+    /// Of each key.
+    bytes: [u64; MOST_KEYS],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,21 +37,24 @@ enum State {
 
 impl TextLength {
     #[must_use]
-    pub const fn new(keys: &'static [&'static str]) -> Self {
+    pub fn new(keys: &'static [&'static [&'static str]]) -> Self {
+        debug_assert!(keys.iter().map(|same| same.len()).sum::<usize>() <= MOST_KEYS);
         Self {
             keys,
             state: State::Between,
             start: Vec::new(),
             length: 0,
-            is_wanted: false,
-            bytes: 0,
+            wanted: None,
+            bytes: [0; MOST_KEYS],
         }
     }
 
     /// So far, as it is written: with its escapes.
     #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
+    pub fn bytes(&self) -> u64 {
+        let mut bytes = self.bytes.iter();
+        let longest = |same: &&[&str]| bytes.by_ref().take(same.len()).max().copied();
+        self.keys.iter().filter_map(longest).fold(0, u64::saturating_add)
     }
 
     /// Takes the next bytes of the answer.
@@ -91,9 +100,10 @@ impl TextLength {
 
     fn end_string(&mut self, is_key: bool) {
         if is_key {
-            self.is_wanted = self.keys.iter().any(|key| key.as_bytes() == self.start);
-        } else if std::mem::take(&mut self.is_wanted) {
-            self.bytes = self.bytes.saturating_add(self.length);
+            let mut keys = self.keys.iter().copied().flatten();
+            self.wanted = keys.position(|key| key.as_bytes() == self.start);
+        } else if let Some(bytes) = self.wanted.take().and_then(|at| self.bytes.get_mut(at)) {
+            *bytes = bytes.saturating_add(self.length);
         }
     }
 }
@@ -110,6 +120,7 @@ mod tests {
             (r#"{"text":"abc"}"#,                                   3,     "plain"),
             (r#"{"a":[{"b":{"text" : "abc"}}]}"#,                   3,     "deep, and with blanks"),
             (r#"{"text":"abc","other":"defg","delta":"hi"}"#,       5,     "two keys, and one that is none"),
+            (r#"{"text":"ab","again":"abc","delta":"hi"}"#,         5,     "the same said twice, and more"),
             (r#"{"other":"text","b":"cd"}"#,                        0,     "a value that looks like a key"),
             (r#"{"text":"text","b":"cd"}"#,                         4,     "the same, under a key"),
             (r#"{"text":null,"b":"cd"}"#,                           0,     "nothing under the key"),
@@ -122,7 +133,7 @@ mod tests {
         ];
         for (answer, expected, why) in cases {
             for size in 1..=answer.len() {
-                let mut length = TextLength::new(&["text", "delta"]);
+                let mut length = TextLength::new(&[&["text", "again"], &["delta"]]);
                 answer.as_bytes().chunks(size).for_each(|chunk| length.push(chunk));
                 assert_eq!(length.bytes(), expected, "{why}, by {size}");
             }

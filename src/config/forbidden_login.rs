@@ -23,6 +23,7 @@ const PROGRAMS: [(&str, &str, &str); 3] = [
 
 /// What is wrong with an authorization server at `host`, to follow its name; `None`: nothing that is known.
 pub fn objection_to_server(host: &str) -> Option<String> {
+    let host = host.strip_suffix('.').unwrap_or(host); // as DNS writes the same name
     let is_within = |domain: &&str| {
         let before = host.strip_suffix(*domain);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
@@ -52,6 +53,7 @@ mod tests {
             ("api.anthropic.com",     true,  "where tokens are asked for"),
             ("console.anthropic.com", true,  "where they were"),
             ("platform.claude.com",   true,  "where they are, too"),
+            ("claude.ai.",            true,  "the same, as DNS writes it"),
             ("notclaude.ai",          false, "another domain"),
             ("claude.ai.test",        false, "somebody else's"),
             ("accounts.google.com",   false, "a team may have a client of its own there"),

@@ -71,7 +71,7 @@ const KEYS: &[(Place, &str, &str)] = &[
     (Place::Credential, "request-retry", ONE_RULE),
     (Place::Credential, "request-scoped-errors", ONE_RULE),
     (Place::Credential, "alpha-search", UNCHANGED),
-    (Place::Credential, "websockets", "ampgate passes a WebSocket on where every credential is OpenAI's, and answers it itself elsewhere"),
+    (Place::Credential, "websockets", "ampgate passes a WebSocket on where every credential is OpenAI's or the only one is a ChatGPT plan, and answers it itself elsewhere"),
     (Place::Credential, "cloak", DISGUISE),
     (Place::Credential, "fingerprint-profile", DISGUISE),
     (Place::Credential, "experimental-cch-signing", DISGUISE),

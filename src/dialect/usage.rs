@@ -37,19 +37,25 @@ pub const fn usage_paths(dialect: Dialect) -> &'static [&'static [&'static str]]
     }
 }
 
-/// The keys of all text that a model writes, thoughts and arguments of tools included, so that an answer
-/// can be measured that does not say what it took. In events, and but for Responses in whole answers.
+/// The keys of the text that a model writes, thoughts and arguments of tools included, so that an answer
+/// can be measured that does not say what it took. Keys in one list may hold the same text.
+///
+/// Arguments that are objects and no strings have no key here: Gemini's, and Anthropic's in whole answers.
+/// Neither have whole answers of Responses.
 #[must_use]
-pub const fn text_keys(dialect: Dialect) -> &'static [&'static str] {
+pub const fn text_keys(dialect: Dialect) -> &'static [&'static [&'static str]] {
     match dialect {
-        Dialect::Anthropic => &["text", "thinking", "partial_json"],
-        // The older Completions have `text`.
-        Dialect::OpenAiChat => {
-            &["content", "text", "reasoning_content", "reasoning", "refusal", "arguments"]
-        }
+        Dialect::Anthropic => &[&["text"], &["thinking"], &["partial_json"]],
+        // `text` is of the older Completions; `OpenRouter` says in it again what a thought was.
+        Dialect::OpenAiChat => &[
+            &["content"],
+            &["text", "reasoning_content", "reasoning"],
+            &["refusal"],
+            &["arguments"],
+        ],
         // At its end a stream repeats everything under other keys.
-        Dialect::OpenAiResponses => &["delta"],
-        Dialect::Gemini => &["text"],
+        Dialect::OpenAiResponses => &[&["delta"]],
+        Dialect::Gemini => &[&["text"]],
     }
 }
 

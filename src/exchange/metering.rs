@@ -42,7 +42,8 @@ pub(super) fn must_be_metered(handles: &Handles, client: Option<&ClientId>) -> b
 #[derive(Debug)]
 pub(super) struct Meter {
     watch: Watch,
-    text: Option<TextLength>,
+    /// Boxed: most clients have no limits.
+    text: Option<Box<TextLength>>,
     tally: Tally,
 }
 
@@ -88,7 +89,7 @@ impl Metering {
         };
         // Where text is measured, answers are asked for without a coding.
         let measures_text = self.measures_text && !kind.is_encoded;
-        let text = measures_text.then(|| TextLength::new(text_keys(dialect)));
+        let text = measures_text.then(|| Box::new(TextLength::new(text_keys(dialect))));
         Some(Meter { watch, text, tally: self.tally(dialect, record.clone()) })
     }
 

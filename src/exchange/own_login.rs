@@ -25,7 +25,7 @@ pub(super) async fn told(
 ) -> Result<HttpResponse, UpstreamFailure> {
     let family = plan.credential().family;
     let judged = look_at(response, plan.dialect, family, SystemTime::now()).await;
-    if matches!(judged.verdict, Verdict::Trouble(_)) {
+    if !matches!(judged.verdict, Verdict::Fine) {
         call.record.attempt_is_given_up();
     }
     if judged.is_empty_stream {

@@ -45,7 +45,8 @@ pub(super) struct Transforms {
     pub repair: Option<GzipRepair>,
     /// Changes nothing.
     pub meter: Option<Meter>,
-    pub translate: Option<StreamTranslator>,
+    /// Boxed, as it is large and rare: every open stream has this place.
+    pub translate: Option<Box<StreamTranslator>>,
     pub rewrite: Option<AnswerRewriter>,
     pub adapt: Option<AnswerAdapter>,
 }

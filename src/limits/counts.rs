@@ -80,25 +80,27 @@ impl SharedClaim {
     /// budget by its own size; several may not, since each of them has the others beside it.
     #[must_use]
     pub fn of_all<'a>(reserves: impl Iterator<Item = &'a Reserve>) -> Option<Self> {
-        let mut usages = 0;
-        let merged = reserves.map(|reserve| (reserve.claim, Self::of(reserve))).fold(
-            None,
-            |all: Option<Self>, (claim, one)| {
-                usages += usize::from(claim != Claim::Request);
-                let Some(all) = all else { return Some(one) };
-                Some(Self {
-                    ms_of_minute: all.ms_of_minute.max(one.ms_of_minute),
-                    requests_per_minute: one.requests_per_minute.or(all.requests_per_minute),
-                    concurrent_requests: one.concurrent_requests.or(all.concurrent_requests),
-                    tokens_per_day: one.tokens_per_day.or(all.tokens_per_day),
-                    tokens: all.tokens + one.tokens,
-                    money_per_month: one.money_per_month.or(all.money_per_month),
-                    money: all.money + one.money,
-                })
-            },
-        );
-        let is_alone = usages < 2;
-        merged.map(|all| if is_alone { all } else { Self { tokens: 0, money: 0, ..all } })
+        let (mut of_tokens, mut of_money) = (0, 0);
+        let merged = reserves.map(Self::of).fold(None, |all: Option<Self>, one| {
+            of_tokens += usize::from(one.tokens > 0);
+            of_money += usize::from(one.money > 0);
+            let Some(all) = all else { return Some(one) };
+            Some(Self {
+                ms_of_minute: all.ms_of_minute.max(one.ms_of_minute),
+                requests_per_minute: one.requests_per_minute.or(all.requests_per_minute),
+                concurrent_requests: one.concurrent_requests.or(all.concurrent_requests),
+                tokens_per_day: one.tokens_per_day.or(all.tokens_per_day),
+                tokens: all.tokens + one.tokens,
+                money_per_month: one.money_per_month.or(all.money_per_month),
+                money: all.money + one.money,
+            })
+        });
+        let unless_several = |claimed: u64, claims: usize| if claims < 2 { claimed } else { 0 };
+        merged.map(|all| Self {
+            tokens: unless_several(all.tokens, of_tokens),
+            money: unless_several(all.money, of_money),
+            ..all
+        })
     }
 
     fn of(reserve: &Reserve) -> Self {
@@ -136,12 +138,14 @@ mod tests {
             ..ClientLimits::default()
         };
         let (request, usage) = (Claim::Request, Claim::Usage { tokens: 70, money: Usd::default() });
+        let priced = Claim::Usage { tokens: 70, money: Usd::from_nanos(5) };
         #[rustfmt::skip] // columns are easier to proofread
         let cases: &[(&[Claim], &str, &str)] = &[
             (&[],                        "null", "none"),
             (&[request],                 r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens":0,"money":0}"#, "a request"),
             (&[usage],                   r#"{"ms_of_minute":0,"tokens_per_day":900,"tokens":70,"money":0}"#, "a call alone"),
             (&[usage, request, request], r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens_per_day":900,"tokens":70,"money":0}"#, "a call beside requests"),
+            (&[usage, priced],           r#"{"ms_of_minute":0,"tokens_per_day":900,"tokens":0,"money":5}"#, "two calls, one of which costs money"),
             (&[usage, request, usage],   r#"{"ms_of_minute":0,"concurrent_requests":8,"tokens_per_day":900,"tokens":0,"money":0}"#, "two calls"),
         ];
         for (claims, expected, why) in cases {

@@ -185,23 +185,31 @@ async fn an_estimate_for_a_made_up_name_makes_no_label() {
 
 #[actix_web::test]
 async fn an_error_in_a_200_is_no_answer_that_makes_a_label() {
-    for kind in ["invalid_request_error", "not_found_error"] {
+    let team: (_, &[_]) = ("api-key: key", &[("x-api-key", "client-key-1")]);
+    let login = ("authorization", "Bearer sk-ant-oat01-hush");
+    let own: (_, &[_]) = ("passthrough: true", &[("x-ampgate-key", "client-key-1"), login]);
+    for (kind, (credential, fields)) in [
+        ("invalid_request_error", team),
+        ("not_found_error", team),
+        ("invalid_request_error", own),
+        ("overloaded_error", own),
+    ] {
         let error = json!({ "type": "error", "error": { "type": kind, "message": "no" } });
         let stream = Scripted::stream(format!("event: error\ndata: {error}\n\n"));
         let provider = Provider::saying([stream]).await;
         let gateway = TestGateway::start(&format!(
             "api-keys: [{{ name: alice, key: client-key-1 }}]\nampcode: {{ upstream-url: '' }}\n\
-             request-retry: 0\nclaude-api-key: [{{ api-key: key, base-url: '{}' }}]\n",
+             request-retry: 0\nclaude-api-key: [{{ {credential}, base-url: '{}' }}]\n",
             provider.origin()
         ))
         .await;
         let call = ASKED.replace("\"m\"", "\"claude-made-up\"");
 
-        let answer = gateway.post_json(MESSAGES, call).await;
+        let answer = gateway.bare_request("POST", MESSAGES, fields, call).await;
 
-        assert_eq!(answer.status, 200, "as its provider has it: {kind}");
+        assert_eq!(answer.status, 200, "as its provider has it: {kind}, {credential}");
         let metrics = metrics_after(&gateway, 1).await;
-        assert!(!metrics.contains("claude-made-up"), "{kind}: {metrics}");
+        assert!(!metrics.contains("claude-made-up"), "{kind}, {credential}: {metrics}");
     }
 }
 

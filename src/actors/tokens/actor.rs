@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 
 use super::fetch::{Fetch, FetchError, Fetched};
 use super::health::{AccountState, Current, Known, Published, has_expired};
+use super::spending::Spending;
 use super::timing::{backoff, due_at, random_jitter};
-use super::{Token, TokenError, TokenPolicy, fetch_of};
+use super::{LOOK_EVERY, Token, TokenError, TokenPolicy, fetch_of};
 use crate::config::TokenSource;
 
 /// Many requests may wait for one token.
@@ -40,7 +41,7 @@ pub(super) struct Look;
 
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Reconfigure(pub TokenPolicy);
+pub(super) struct Reconfigure(pub TokenPolicy, pub Spending);
 
 /// Asks to begin no question any more that no request needs.
 #[derive(Message)]
@@ -232,8 +233,12 @@ impl TokenActor {
             }
         };
         self.publish();
-        for settling in self.settling.drain(..) {
-            let _ = settling.send(());
+        if self.settling.is_empty() || !self.fetch.is_unfinished() {
+            for settling in self.settling.drain(..) {
+                let _ = settling.send(());
+            }
+        } else {
+            ctx.run_later(LOOK_EVERY, Self::ask);
         }
         for waiting in std::mem::take(&mut self.waiting) {
             let is = |token: &Token, refused: Option<&Arc<Token>>| {
@@ -259,7 +264,7 @@ impl TokenActor {
 
     /// Asks because somebody may have changed something.
     fn look_anew(&mut self, ctx: &mut Context<Self>) {
-        if self.life == Life::Stops {
+        if self.life != Life::Runs {
             return;
         }
         if self.fetch.shows_refused_after().is_some() {
@@ -407,9 +412,9 @@ impl Handler<Reconfigure> for TokenActor {
     type Result = ();
 
     /// A reload is a reason to look again: somebody may have mended what was wrong.
-    fn handle(&mut self, Reconfigure(policy): Reconfigure, ctx: &mut Self::Context) {
+    fn handle(&mut self, Reconfigure(policy, spending): Reconfigure, ctx: &mut Self::Context) {
         if !self.fetch.reconfigure(&policy) {
-            self.fetch = fetch_of(&self.source, &policy);
+            self.fetch = fetch_of(&self.source, &policy, &spending);
         }
         self.policy = policy;
         let has_reason = self.trouble.is_some() || self.fetch.may_have_changed();
@@ -433,11 +438,17 @@ impl Handler<Drain> for TokenActor {
 impl Handler<Settle> for TokenActor {
     type Result = ResponseFuture<()>;
 
-    /// A question that began now might be answered to nobody.
-    fn handle(&mut self, _: Settle, _: &mut Self::Context) -> Self::Result {
+    /// A question that began now might be answered to nobody; tokens that are not on the disk can be
+    /// written all the same.
+    fn handle(&mut self, _: Settle, ctx: &mut Self::Context) -> Self::Result {
         self.life = Life::Stops;
         let (tell, told) = oneshot::channel();
-        if self.fetch.stop() && self.is_asking {
+        let is_unwritten = self.fetch.is_unfinished();
+        let is_spending = self.fetch.stop();
+        if is_unwritten && !self.is_asking {
+            self.ask(ctx);
+        }
+        if self.is_asking && (is_spending || is_unwritten) {
             self.settling.push(tell);
         }
         Box::pin(async { told.await.unwrap_or_default() })

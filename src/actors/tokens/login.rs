@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fetch::{Fetch, FetchError, Fetched};
 use super::http::{Question, Unanswered, ask};
+use super::spending::{Spending, SpentToken};
 use super::store::{self, AccountLock, StoreError};
 use super::timing::due_at;
 use super::{AccountFacts, Token, TokenPolicy, TokenSecret};
@@ -60,8 +61,9 @@ struct Inner {
     unwritten: RefCell<Option<(AccountLock, StoredAccount)>>,
     /// Whether it has been told that they could not.
     told_unwritten: Cell<bool>,
-    /// Whether a refresh token may be spent whose successor is not on the disk.
-    is_spending: Cell<bool>,
+    spending: Spending,
+    /// A refresh token may be spent whose successor is on its way to the disk.
+    spent_now: RefCell<Option<SpentToken>>,
     /// The process ends: no refresh token is spent any more.
     is_stopping: Cell<bool>,
     /// Whether the last answer got lost.
@@ -73,14 +75,15 @@ struct Inner {
 }
 
 impl Login {
-    pub fn new(account: LoginAccount, policy: TokenPolicy) -> Self {
+    pub fn new(account: LoginAccount, policy: TokenPolicy, spending: Spending) -> Self {
         Self(Rc::new(Inner {
             account,
             policy: RefCell::new(policy),
             spent: RefCell::default(),
             unwritten: RefCell::default(),
             told_unwritten: Cell::default(),
-            is_spending: Cell::default(),
+            spending,
+            spent_now: RefCell::default(),
             is_stopping: Cell::default(),
             lost_one: Cell::default(),
             has_shown: Cell::default(),
@@ -95,7 +98,7 @@ impl Fetch for Login {
         // A task of its own, since whoever waits may be gone before the answer is written down.
         let task = actix_rt::spawn(async move {
             let fetched = inner.fetch(refused.as_deref()).await;
-            inner.is_spending.set(false);
+            inner.spent_now.take();
             fetched
         });
         Box::pin(async {
@@ -126,7 +129,7 @@ impl Fetch for Login {
     /// Who still waits for a lock has spent nothing, and finds that it is over.
     fn stop(&self) -> bool {
         self.0.is_stopping.set(true);
-        self.0.is_spending.get()
+        self.0.spent_now.borrow().is_some()
     }
 
     fn look_again(&self) -> Duration {
@@ -252,7 +255,7 @@ impl Inner {
         if self.is_stopping.get() {
             return Err(later("the gateway stops".to_owned()));
         }
-        self.is_spending.set(true);
+        self.spent_now.replace(Some(self.spending.begin()));
         match self.ask(&refresh_token).await {
             Ok(granted) => {
                 self.lost_one.set(false);
@@ -361,7 +364,7 @@ impl Inner {
         let Some((lock, account)) = self.unwritten.take() else {
             return Err(later("nothing is left to be written".to_owned()));
         };
-        self.is_spending.set(true);
+        self.spent_now.replace(Some(self.spending.begin()));
         match self.settled(&account, refused) {
             Some(Ok(_)) => Ok(self.keep(lock, account).await),
             Some(Err(error)) => {

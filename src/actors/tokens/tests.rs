@@ -68,6 +68,7 @@ struct Source {
     asked: Rc<RefCell<u32>>,
     shows_refused_after: Rc<Cell<Option<Duration>>>,
     may_have_changed: Rc<Cell<bool>>,
+    is_unfinished: Rc<Cell<bool>>,
 }
 
 impl Fetch for Source {
@@ -84,6 +85,10 @@ impl Fetch for Source {
 
     fn may_have_changed(&self) -> bool {
         self.may_have_changed.get()
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.is_unfinished.get()
     }
 
     fn stop(&self) -> bool {
@@ -134,7 +139,8 @@ impl Bench {
         let clock = policy.clock.clone();
         let account = Account::start(name.clone(), Box::new(source.clone()), policy);
         let accounts = HashMap::from([(name.clone(), account)]);
-        let tokens = Tokens(Some(Arc::new(Known { clock, order: vec![name.clone()], accounts })));
+        let (order, spending) = (vec![name.clone()], Spending::default());
+        let tokens = Tokens(Some(Arc::new(Known { clock, spending, order, accounts })));
         Self { time, source, name, tokens }
     }
 
@@ -395,7 +401,7 @@ async fn refreshes_are_counted_by_what_came_of_them() {
     let known = bench.tokens.0.as_ref().unwrap();
     let metrics = Metrics::default();
     let policy = TokenPolicy { metrics: metrics.clone(), ..bench.time.policy() };
-    known.accounts[&bench.name].actor.send(Reconfigure(policy)).await.unwrap();
+    known.accounts[&bench.name].actor.send(Reconfigure(policy, Spending::default())).await.unwrap();
     let answers: [fn(&Time) -> Fetched; 4] =
         [|_| failure(None), |time| Ok(time.token("two", HOUR)), |_| end(), |_| end()];
     for answer in answers {

@@ -30,12 +30,14 @@ pub(super) async fn keep(
 ) -> Result<Kept, Failure> {
     let mut account = StoredAccount::of_login(granted, now);
     let mut list = account_list::open(entry).await?;
+    let client = entry.client.identity();
     let there: Vec<There> = list
         .accounts
         .iter()
         .map(|listed| There {
             label: listed.label.clone(),
-            stored: store::read(&entry.account_file(&listed.id)),
+            stored: store::read(&entry.account_file(&listed.id))
+                .map(|stored| as_it_is_for(&client, stored)),
         })
         .collect();
     let known = place(&there, label, &account, now);
@@ -90,6 +92,14 @@ fn place(
         let only = waiting.next().filter(|_| is_nameless)?;
         waiting.next().is_none().then_some(only)
     })
+}
+
+/// What was noted of another client, before an edit was taken back, says nothing of this one.
+fn as_it_is_for(client: &str, mut stored: StoredAccount) -> StoredAccount {
+    if stored.login_needed_by(client).is_none() {
+        stored.login_needed = None;
+    }
+    stored
 }
 
 /// Whether nothing but a login makes an account good for anything again. A file that cannot be read may be
@@ -185,6 +195,10 @@ mod tests {
             let refresh_token = Some(ApiKey::parse("hush-refresh").unwrap());
             over().map(|over| StoredAccount { refresh_token, ..over })
         };
+        let refused_before = || {
+            let refused_client = Some("client of before".to_owned());
+            ended().map(|ended| as_it_is_for("gate", StoredAccount { refused_client, ..ended }))
+        };
         let gone = || Err(missing());
         let unreadable = || {
             let cause = UnreadableAccount::Newer(9);
@@ -198,6 +212,7 @@ mod tests {
             (vec![gone(), well()],        None,         &nobody, Some(0),  "its file is gone"),
             (vec![over()],                None,         &nobody, Some(0),  "it has expired, and cannot be refreshed"),
             (vec![refreshable()],         None,         &nobody, None,     "the gateway refreshes it"),
+            (vec![refused_before()],      None,         &nobody, None,     "its login was refused to another client, and is well"),
             (vec![ended(), gone()],       None,         &nobody, None,     "it may be either's"),
             (vec![well()],                None,         &nobody, None,     "nobody waits"),
             (vec![],                      None,         &nobody, None,     "the first"),

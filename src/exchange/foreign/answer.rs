@@ -159,7 +159,7 @@ fn stream(
         first_token_in: Some(upstream),
         repair,
         meter,
-        translate: Some(translate),
+        translate: Some(Box::new(translate)),
         rewrite: None,
         adapt,
     };

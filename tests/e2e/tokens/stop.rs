@@ -7,7 +7,7 @@ use ampgate::actors::tokens::store;
 use super::race::start;
 use super::server::{Reply, RotatingServer};
 use super::{ANSWER, account, configuration, eventually, file_of, write};
-use crate::support::{StubUpstream, expect};
+use crate::support::{GatewayProcess, StubUpstream, expect};
 
 #[actix_web::test]
 async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_ends() {
@@ -20,17 +20,7 @@ async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_e
     let mut gateway = start(&yaml);
     server.asked(1).await;
 
-    gateway.signal("-TERM");
-    gateway.log_line_with("draining");
-    let address = gateway.address;
-    let refused = async {
-        // Nothing runs, so the drain is over as soon as the listener is closed.
-        while let Ok(late) = tokio::net::TcpStream::connect(address).await {
-            drop(late);
-            tokio::task::yield_now().await;
-        }
-    };
-    expect(refused, "new connections to be refused").await;
+    drained(&mut gateway).await;
     server.tell();
 
     let stored = || store::read(&file_of(folder.path(), "a")).unwrap();
@@ -38,4 +28,40 @@ async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_e
         .await;
     assert_eq!(stored().refresh_token.unwrap().expose(), "hush-refresh-a-1");
     assert_eq!(gateway.wait().code(), Some(0));
+}
+
+/// Fault of the first version: a reload that changed the client made another account of it, and nobody waited
+/// for what the one before had asked.
+#[actix_web::test]
+async fn a_question_of_before_a_reload_is_waited_for_too() {
+    let server = RotatingServer::start().await;
+    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
+    write(folder.path(), "a", &account("a", SystemTime::UNIX_EPOCH));
+    server.will([Reply::WhenTold]);
+    let mut gateway = start(&yaml);
+    server.asked(1).await;
+    gateway.reload(&yaml.replace("hush-client", "hush-other-client"));
+
+    drained(&mut gateway).await;
+    server.tell();
+
+    let stored = || store::read(&file_of(folder.path(), "a")).unwrap().refresh_token.unwrap();
+    eventually("it is written down", async || stored().expose() == "hush-refresh-a-1").await;
+    assert_eq!(gateway.wait().code(), Some(0));
+}
+
+/// Nothing runs, so the drain is over as soon as the listener is closed.
+async fn drained(gateway: &mut GatewayProcess) {
+    gateway.signal("-TERM");
+    gateway.log_line_with("draining");
+    let address = gateway.address;
+    let refused = async {
+        while let Ok(late) = tokio::net::TcpStream::connect(address).await {
+            drop(late);
+            tokio::task::yield_now().await;
+        }
+    };
+    expect(refused, "new connections to be refused").await;
 }

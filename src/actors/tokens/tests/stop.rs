@@ -30,6 +30,23 @@ async fn nothing_is_asked_once_the_process_is_about_to_end() {
     assert_eq!(bench.source.asked(), 1);
 }
 
+/// Fault of the first version: new tokens that a full disk had refused were given up at once.
+#[actix_web::test]
+async fn what_is_not_on_the_disk_is_written_until_it_is_or_the_time_is_up() {
+    let (bench, _) = Bench::with_token("one").await;
+    bench.source.is_unfinished.set(true);
+    let tokens = bench.tokens.clone();
+    let end = actix_rt::spawn(async move { tokens.settled().await });
+
+    bench.source.answer(Ok(bench.time.token("one", HOUR))).await;
+    eventually("it is tried again", || bench.source.asked() == 3).await;
+    assert!(!end.is_finished());
+    bench.source.is_unfinished.set(false);
+    bench.source.answer(Ok(bench.time.token("one", HOUR))).await;
+
+    end.await.unwrap();
+}
+
 /// Fault of the first version: the process ended after ten seconds while an answer may take thirty, and the
 /// refresh token was spent for nobody.
 #[test]

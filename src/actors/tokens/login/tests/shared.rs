@@ -58,7 +58,7 @@ async fn a_refresh_waits_for_the_other_replicas_and_takes_their_tokens() {
     let file = folder.path().join("account-1.json");
     std::fs::write(&file, account(Some("spent"), None).to_text()).unwrap();
     let long = Duration::from_secs(60);
-    let login = Login::new(login_account(&file), policy(EXPIRED, mine));
+    let login = Login::new(login_account(&file), policy(EXPIRED, mine), Spending::default());
     let name = login.0.lock_name();
     let Turn::Mine(lock) = others.lock(&name, long, Duration::ZERO).await else {
         panic!("it is free")

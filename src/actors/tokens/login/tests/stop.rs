@@ -15,7 +15,7 @@ async fn a_refresh_that_got_its_lock_after_the_stop_spent_a_token_for_nobody() {
     std::fs::write(&file, account(Some("refresh"), None).to_text()).unwrap();
     let lock = store::try_lock(&file).unwrap().unwrap();
     let alone = SharedState::start(None, Metrics::default(), Clock::system());
-    let login = Login::new(login_account(&file), policy(EXPIRED, alone));
+    let login = Login::new(login_account(&file), policy(EXPIRED, alone), Spending::default());
     let fetched = actix_rt::spawn(login.fetch(None));
 
     assert!(!login.stop(), "nothing is spent, so nobody has to wait");
