@@ -275,13 +275,36 @@ fn operation(call: ModelCall, named_in: &NamedIn) -> &'static str {
 
 /// Whether a history in Anthropic's dialect may hold thinking of an answer that was translated: it has an
 /// empty signature, which Claude refuses. Anybody else's history is nobody's business.
+///
+/// One search and no more, for each is a pass over the whole body.
 fn holds_our_thinking(body: &[u8]) -> bool {
-    [&br#""signature":"""#[..], br#""signature": """#]
-        .iter()
-        .any(|mark| memchr::memmem::find(body, mark).is_some())
+    const KEY: &[u8] = br#""signature":"#;
+    memchr::memmem::find_iter(body, KEY)
+        .any(|at| body[at + KEY.len()..].trim_ascii_start().starts_with(br#""""#))
 }
 
 fn asks_for_stream(body: &[u8]) -> bool {
     let streams = JsonPart::parse(body).ok().and_then(|whole| whole.get("stream"));
     streams.is_some_and(|streams| streams.raw() == "true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinking_of_ours_is_known_by_its_empty_signature() {
+        #[rustfmt::skip] // columns are easier to proofread
+        let cases = [
+            (r#"{"thinking":"t","signature":""}"#,                       true,  "ours"),
+            (r#"{"thinking":"t","signature": ""}"#,                      true,  "as a client writes it anew"),
+            (r#"{"signature":"EqQB"},{"signature":""}"#,                 true,  "behind one of Claude's"),
+            (r#"{"thinking":"t","signature":"EqQB"}"#,                   false, "Claude's"),
+            (r#"{"thinking":"t"}"#,                                      false, "none"),
+            (r#"{"signature":"#,                                         false, "cut"),
+        ];
+        for (body, expected, why) in cases {
+            assert_eq!(holds_our_thinking(body.as_bytes()), expected, "{why}");
+        }
+    }
 }
