@@ -55,17 +55,7 @@ async fn a_running_stream_finishes_and_nothing_new_begins() {
     assert_eq!(head.status, 200);
     assert_eq!(client.chunk().await.unwrap().unwrap(), EVENT.as_bytes());
 
-    gateway.signal("-TERM");
-    gateway.log_line_with("draining");
-    let address = gateway.address;
-    let refused = async {
-        // The listener is closed by its own thread, soon after the log line.
-        while let Ok(late) = tokio::net::TcpStream::connect(address).await {
-            drop(late);
-            tokio::task::yield_now().await;
-        }
-    };
-    crate::support::expect(refused, "new connections to be refused").await;
+    gateway.begin_drain().await;
     gate.notify_one();
 
     assert_eq!(client.chunk().await.unwrap().unwrap(), EVENT.as_bytes(), "the stream goes on");

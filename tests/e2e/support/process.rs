@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use super::PATIENCE;
 use super::client::Client;
+use super::{PATIENCE, expect};
 
 /// Any port of this machine.
 pub const ANY_PORT: &[&str] = &["--host", "127.0.0.1", "--port", "0"];
@@ -136,6 +136,21 @@ impl GatewayProcess {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
+    }
+
+    /// Tells it to stop, and waits until it takes no new connection.
+    pub async fn begin_drain(&mut self) {
+        self.signal("-TERM");
+        self.log_line_with("draining");
+        let address = self.address;
+        let refused = async {
+            // The listener is closed by its own thread, soon after the log line.
+            while let Ok(late) = tokio::net::TcpStream::connect(address).await {
+                drop(late);
+                tokio::task::yield_now().await;
+            }
+        };
+        expect(refused, "new connections to be refused").await;
     }
 
     /// Waits until the process has ended.

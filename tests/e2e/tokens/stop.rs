@@ -1,5 +1,6 @@
 //! A stop while a token is being refreshed.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use ampgate::actors::tokens::store;
@@ -7,20 +8,14 @@ use ampgate::actors::tokens::store;
 use super::race::start;
 use super::server::{Reply, RotatingServer};
 use super::{ANSWER, account, configuration, eventually, file_of, write};
-use crate::support::{GatewayProcess, StubUpstream, expect};
+use crate::support::{GatewayProcess, StubUpstream};
 
 #[actix_web::test]
 async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_ends() {
-    let server = RotatingServer::start().await;
-    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
     let folder = tempfile::tempdir().unwrap();
-    let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
-    write(folder.path(), "a", &account("a", SystemTime::UNIX_EPOCH));
-    server.will([Reply::WhenTold]);
-    let mut gateway = start(&yaml);
-    server.asked(1).await;
+    let (mut gateway, server, _) = asking(folder.path()).await;
 
-    drained(&mut gateway).await;
+    gateway.begin_drain().await; // nothing runs, so it is over
     server.tell();
 
     let stored = || store::read(&file_of(folder.path(), "a")).unwrap();
@@ -34,17 +29,11 @@ async fn a_token_that_comes_after_the_drain_is_written_down_before_the_process_e
 /// for what the one before had asked.
 #[actix_web::test]
 async fn a_question_of_before_a_reload_is_waited_for_too() {
-    let server = RotatingServer::start().await;
-    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
     let folder = tempfile::tempdir().unwrap();
-    let yaml = configuration(folder.path(), &["a".to_owned()], &server, &provider);
-    write(folder.path(), "a", &account("a", SystemTime::UNIX_EPOCH));
-    server.will([Reply::WhenTold]);
-    let mut gateway = start(&yaml);
-    server.asked(1).await;
+    let (mut gateway, server, yaml) = asking(folder.path()).await;
     gateway.reload(&yaml.replace("hush-client", "hush-other-client"));
 
-    drained(&mut gateway).await;
+    gateway.begin_drain().await; // nothing runs, so it is over
     server.tell();
 
     let stored = || store::read(&file_of(folder.path(), "a")).unwrap().refresh_token.unwrap();
@@ -52,16 +41,14 @@ async fn a_question_of_before_a_reload_is_waited_for_too() {
     assert_eq!(gateway.wait().code(), Some(0));
 }
 
-/// Nothing runs, so the drain is over as soon as the listener is closed.
-async fn drained(gateway: &mut GatewayProcess) {
-    gateway.signal("-TERM");
-    gateway.log_line_with("draining");
-    let address = gateway.address;
-    let refused = async {
-        while let Ok(late) = tokio::net::TcpStream::connect(address).await {
-            drop(late);
-            tokio::task::yield_now().await;
-        }
-    };
-    expect(refused, "new connections to be refused").await;
+/// A gateway that has asked for a new token, the server that does not answer yet, and the configuration.
+async fn asking(folder: &Path) -> (GatewayProcess, RotatingServer, String) {
+    let server = RotatingServer::start().await;
+    let provider = StubUpstream::replying(200, "application/json", ANSWER).await;
+    let yaml = configuration(folder, &["a".to_owned()], &server, &provider);
+    write(folder, "a", &account("a", SystemTime::UNIX_EPOCH));
+    server.will([Reply::WhenTold]);
+    let gateway = start(&yaml);
+    server.asked(1).await;
+    (gateway, server, yaml)
 }
