@@ -227,8 +227,12 @@ impl Clients {
         if self.below(50) == 0 {
             return None;
         }
-        let idle = self.idle.borrow_mut().pop()?;
-        idle.is_idle().then_some(idle)
+        let mut idle = self.idle.borrow_mut();
+        // Any of them, as clients that know nothing of each other do: then each has soon carried the
+        // largest body, whose buffer the gateway's side of it keeps.
+        let which = self.below(u32::try_from(idle.len()).ok().filter(|count| *count > 0)?);
+        let taken = idle.swap_remove(which as usize);
+        taken.is_idle().then_some(taken)
     }
 
     /// A number below `bound`, by a chance that is the same in each run (Marsaglia's xorshift).
