@@ -186,6 +186,10 @@ impl Service<TcpStream> for Acceptor {
 
     fn call(&self, socket: TcpStream) -> Self::Future {
         let hall = self.hall();
+        if let Some(connections) = hall.connections.get() {
+            // All but the first: no future of ours lives as long as the connection.
+            return connections.call(socket);
+        }
         let (worker, receptions) = (self.worker.clone(), self.receptions.clone());
         let (drains, spans) = (self.drains.clone(), self.spans.clone());
         Box::pin(async move {

@@ -140,7 +140,10 @@ pub async fn from_upstream(answer: BegunAnswer, mut answering: Answering) -> Htt
         (true, _) => None,
         (false, Some(_)) if !ahead.starts_with(&GZIP_MAGIC) => None,
         // A stream's first event must not be held back.
-        (false, _) => Some(GzipRepair::new(if is_stream { 0 } else { GZIP_HOLD_BYTES })),
+        (false, _) => {
+            let hold_bytes = if is_stream { 0 } else { GZIP_HOLD_BYTES };
+            Some(Box::new(GzipRepair::new(hold_bytes)))
+        }
     };
     let size = match declared {
         Some(length) if rewrite.is_none() && adapt.is_none() && repair.is_none() => {
@@ -260,20 +263,20 @@ impl Kind {
     }
 }
 
-fn rewriter(model: &ModelAnswer, kind: Kind) -> Option<AnswerRewriter> {
+fn rewriter(model: &ModelAnswer, kind: Kind) -> Option<Box<AnswerRewriter>> {
     let name = model.client_model.as_ref()?.as_str();
     let paths = model_paths(model.dialect);
     if kind.is_stream {
-        return Some(AnswerRewriter::sse(paths, name));
+        return Some(Box::new(AnswerRewriter::sse(paths, name)));
     }
-    kind.is_json.then(|| AnswerRewriter::json(paths, name))
+    kind.is_json.then(|| Box::new(AnswerRewriter::json(paths, name)))
 }
 
-fn adapter(answering: &mut Answering, is_stream: bool) -> Option<AnswerAdapter> {
+fn adapter(answering: &mut Answering, is_stream: bool) -> Option<Box<AnswerAdapter>> {
     if is_stream && answering.model.as_ref().is_some_and(|model| model.hides_usage) {
-        return Some(AnswerAdapter::HidesUsage(UsageHider::new()));
+        return Some(Box::new(AnswerAdapter::HidesUsage(UsageHider::new())));
     }
-    amp_adapter(answering, is_stream).map(AnswerAdapter::Amp)
+    amp_adapter(answering, is_stream).map(|amp| Box::new(AnswerAdapter::Amp(amp)))
 }
 
 /// What adapts an answer to Amp's client, if it is one that reads it.

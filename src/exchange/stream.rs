@@ -37,18 +37,18 @@ const TOGETHER_BYTES: usize = 8 * 1024;
 #[error("answer cut")]
 pub(super) struct Cut;
 
-/// What happens to the bytes on their way; nothing, nearly always.
+/// What happens to the bytes on their way; nothing, nearly always. What is rare is boxed, since every
+/// open stream has a place for it.
 #[derive(Default)]
 pub(super) struct Transforms {
     /// What a stream of events is written in while its first token is waited for.
     pub first_token_in: Option<Dialect>,
-    pub repair: Option<GzipRepair>,
+    pub repair: Option<Box<GzipRepair>>,
     /// Changes nothing.
     pub meter: Option<Meter>,
-    /// Boxed, as it is large and rare: every open stream has this place.
     pub translate: Option<Box<StreamTranslator>>,
-    pub rewrite: Option<AnswerRewriter>,
-    pub adapt: Option<AnswerAdapter>,
+    pub rewrite: Option<Box<AnswerRewriter>>,
+    pub adapt: Option<Box<AnswerAdapter>>,
 }
 
 /// A body that is streamed as it comes, and that ends as well as it can when its upstream does not.

@@ -31,8 +31,8 @@ type AtTheEnd = Box<dyn FnOnce(&EndedRequest<'_>)>;
 pub struct RequestRecord {
     id: String,
     metrics: Option<Rc<Metrics>>,
-    /// `None`: there are no traces.
-    trace: Option<RequestTrace>,
+    /// `None`: there are no traces. Boxed, since most have none, and it is more than all the rest.
+    trace: Option<Box<RequestTrace>>,
     started: Instant,
     door: Cell<&'static str>,
     client: OnceCell<ClientId>,
@@ -67,7 +67,7 @@ impl fmt::Debug for RequestRecord {
 }
 
 impl RequestRecord {
-    fn new(id: String, metrics: Option<Rc<Metrics>>, trace: Option<RequestTrace>) -> Self {
+    fn new(id: String, metrics: Option<Rc<Metrics>>, trace: Option<Box<RequestTrace>>) -> Self {
         Self {
             id,
             metrics,
@@ -337,7 +337,7 @@ impl InnerCall {
     #[must_use]
     pub fn within(outer: &RequestRecord, door: &'static str) -> Self {
         let id = if outer.id.is_empty() { String::new() } else { Uuid::new_v4().to_string() };
-        let trace = outer.trace.as_ref().map(RequestTrace::begin_inner);
+        let trace = outer.trace.as_ref().map(|trace| Box::new(trace.begin_inner()));
         let record = RequestRecord::new(id, outer.metrics.clone(), trace);
         record.enters(door);
         if let Some(client) = outer.client.get() {
@@ -383,9 +383,9 @@ fn text_of(id: &RequestId) -> String {
 }
 
 /// Probes come every few seconds, and are no trace's matter.
-fn begin_trace(spans: &SpanMaker, request: &ServiceRequest) -> Option<RequestTrace> {
+fn begin_trace(spans: &SpanMaker, request: &ServiceRequest) -> Option<Box<RequestTrace>> {
     let is_probe = matches!(Door::of(request.method(), request.path()), Door::Probe(_));
-    (!is_probe).then(|| RequestTrace::begin(spans, request.method(), request.headers()))
+    (!is_probe).then(|| Box::new(RequestTrace::begin(spans, request.method(), request.headers())))
 }
 
 /// Gives each request its record, and ends it when the body has ended.

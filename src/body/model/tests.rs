@@ -106,6 +106,26 @@ fn nesting_of_any_depth_overflows_no_stack() {
     }
 }
 
+#[test]
+fn a_string_is_read_whole_however_its_windows_fall() {
+    for length in scan::WINDOW - 3..scan::WINDOW + 4 {
+        let text = "x".repeat(length);
+        for inner in ["", r"\n", r#"\""#, r"\u0041"] {
+            let body = format!(r#"{{"s":"{text}{inner}{text}","model":"m"}}"#);
+            // Not by the full parse, which would find it whatever the scanner does.
+            let found = scan::model_field(body.as_bytes()).ok().map(|field| field.name);
+            assert_eq!(found.as_deref(), Some("m"), "{inner} behind {length}");
+        }
+        for (inner, why) in [("\n", "a raw line end"), (r"\x", "no escape")] {
+            let body = format!(r#"{{"s":"{text}{inner}{text}","model":"m"}}"#);
+            let error = find_model(body.as_bytes()).unwrap_err();
+            assert!(matches!(error, ModelFieldError::NotJson(_)), "{why} behind {length}");
+        }
+        let cut = format!(r#"{{"model":"m","s":"{text}"#);
+        assert!(find_model(cut.as_bytes()).is_err(), "cut behind {length}");
+    }
+}
+
 fn any_string() -> impl Strategy<Value = String> {
     // Half of the strings hold what may confuse a scanner.
     prop_oneof![

@@ -150,11 +150,11 @@ fn stream(
     downstream.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let BegunAnswer { response: UpstreamResponse { status, fields, body }, ahead } = answer;
     let meter = answering.meter(translation.upstream, status, Kind::of(&fields));
-    let adapt = amp_adapter(&mut answering, true).map(AnswerAdapter::Amp);
+    let adapt = amp_adapter(&mut answering, true).map(|amp| Box::new(AnswerAdapter::Amp(amp)));
     let Translation { upstream, client, names, envelope, .. } = translation;
     let translate = StreamTranslator::new(upstream, client, names, envelope);
     // A stream's first event must not be held back.
-    let repair = Some(GzipRepair::new(0));
+    let repair = Some(Box::new(GzipRepair::new(0)));
     let transforms = Transforms {
         first_token_in: Some(upstream),
         repair,
