@@ -22,7 +22,7 @@ mod redirect;
 mod revocation;
 mod token_endpoint;
 
-pub use account::{Others, StoredAccount, UnreadableAccount};
+pub use account::{Others, Standing, StoredAccount, UnreadableAccount};
 pub use authorize::{AnswerError, State, authorization_address, read_callback, read_pasted};
 pub use claims::{Claims, read_claims};
 pub use device::{DeviceAnswerError, DeviceGrant, Pace, device_request, read_device_answer};

@@ -41,6 +41,17 @@ pub struct StoredAccount {
     pub others: Others,
 }
 
+/// How good an account is to one client, as far as its file tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// Nothing is known against it.
+    Valid,
+    /// Its access token is over; another can be had without anybody.
+    Expired,
+    /// Nothing but a login makes it good for anything again, and why.
+    LoginNeeded(&'a str),
+}
+
 /// Members of an account file that this version does not know. Never printed: they may be secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Others(Map<String, Value>);
@@ -190,6 +201,22 @@ impl StoredAccount {
     pub fn login_needed_by(&self, client: &str) -> Option<&str> {
         let is_about_it = self.refused_client.as_deref().is_none_or(|refused| refused == client);
         self.login_needed.as_deref().filter(|_| is_about_it)
+    }
+
+    /// How good it is to the client with this identity.
+    #[must_use]
+    pub fn standing(&self, client: &str, now: SystemTime) -> Standing<'_> {
+        if let Some(reason) = self.login_needed_by(client) {
+            return Standing::LoginNeeded(reason);
+        }
+        let is_over = self.expires_at.is_some_and(|at| at <= now);
+        match (is_over, &self.refresh_token) {
+            (false, _) => Standing::Valid,
+            (true, Some(_)) => Standing::Expired,
+            (true, None) => {
+                Standing::LoginNeeded("its token has expired, and there is none to refresh it with")
+            }
+        }
     }
 
     /// The text for a file. It has the tokens in it: for nothing but a file that its owner alone reads.

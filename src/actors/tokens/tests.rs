@@ -17,6 +17,21 @@ use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamTls};
 
 const HOUR: u64 = 3_600;
 
+/// That of a gateway that waits for long and counts for nobody.
+pub(super) fn policy(clock: WallClock, state: SharedState) -> TokenPolicy {
+    let long = Duration::from_secs(60);
+    TokenPolicy {
+        upstream: Arc::new(UpstreamPolicy {
+            tls: UpstreamTls::load(None).unwrap(),
+            timeouts: Timeouts { connect: long, idle: long },
+            limits: ConnectionLimits::new(0),
+        }),
+        clock,
+        state,
+        metrics: Metrics::default(),
+    }
+}
+
 /// A clock that stands until the test moves it, and all that is asked with it.
 #[derive(Clone)]
 struct Time(Arc<AtomicU64>);
@@ -36,17 +51,8 @@ impl Time {
 
     fn policy(&self) -> TokenPolicy {
         let time = self.clone();
-        let long = Duration::from_secs(60);
-        TokenPolicy {
-            upstream: Arc::new(UpstreamPolicy {
-                tls: UpstreamTls::load(None).unwrap(),
-                timeouts: Timeouts { connect: long, idle: long },
-                limits: ConnectionLimits::new(0),
-            }),
-            clock: WallClock::telling(move || time.now()),
-            state: SharedState::start(None, Metrics::default(), Clock::system()),
-            metrics: Metrics::default(),
-        }
+        let state = SharedState::start(None, Metrics::default(), Clock::system());
+        policy(WallClock::telling(move || time.now()), state)
     }
 
     fn token(&self, secret: &str, lives: u64) -> Token {

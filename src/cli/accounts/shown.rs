@@ -10,7 +10,7 @@ use super::super::plain;
 use crate::actors::tokens::read_codex_login;
 use crate::actors::tokens::store::{self, StoreError};
 use crate::config::{AwsSource, GoogleKey, GoogleSource, ListedAccount, Settings, TokenSource};
-use crate::oauth::StoredAccount;
+use crate::oauth::{Standing, StoredAccount};
 
 /// An account, as it is shown.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -149,14 +149,10 @@ impl Facts {
     }
 
     fn of_stored(stored: StoredAccount, client: &str, now: SystemTime) -> Self {
-        let is_over = stored.expires_at.is_some_and(|at| at <= now);
-        let judged = match (stored.login_needed_by(client), is_over, &stored.refresh_token) {
-            (Some(reason), ..) => Self::login_needed(reason),
-            (None, false, _) => Self::valid(),
-            (None, true, Some(_)) => Self { state: State::Expired, ..Self::valid() },
-            (None, true, None) => {
-                Self::login_needed("its token has expired, and there is none to refresh it with")
-            }
+        let judged = match stored.standing(client, now) {
+            Standing::Valid => Self::valid(),
+            Standing::Expired => Self { state: State::Expired, ..Self::valid() },
+            Standing::LoginNeeded(reason) => Self::login_needed(reason),
         };
         Self { who: stored.label, plan: stored.plan, expires: stored.expires_at, ..judged }
     }

@@ -6,7 +6,7 @@ use super::super::account_list;
 use super::super::{Failure, plain};
 use crate::actors::tokens::store::{self, StoreError};
 use crate::config::{AccountId, ListedAccount, OAuthEntry};
-use crate::oauth::{Granted, StoredAccount};
+use crate::oauth::{Granted, Standing, StoredAccount};
 
 /// An account that is kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,11 +36,10 @@ pub(super) async fn keep(
         .iter()
         .map(|listed| There {
             label: listed.label.clone(),
-            stored: store::read(&entry.account_file(&listed.id))
-                .map(|stored| as_it_is_for(&client, stored)),
+            stored: store::read(&entry.account_file(&listed.id)),
         })
         .collect();
-    let known = place(&there, label, &account, now);
+    let known = place(&there, label, &account, &client, now);
     let called = label.or(account.label.as_deref()).map(plain);
     let position = known.unwrap_or_else(|| {
         let id = AccountId::like(called.as_deref().unwrap_or_default(), &list.accounts);
@@ -83,33 +82,24 @@ fn place(
     there: &[There],
     label: Option<&str>,
     new: &StoredAccount,
+    client: &str,
     now: SystemTime,
 ) -> Option<usize> {
     let same = there.iter().position(|one| is_same(one, label, new));
     let is_nameless = label.is_none() && new.label.is_none() && new.account_id.is_none();
     same.or_else(|| {
-        let mut waiting = (0..there.len()).filter(|at| needs_login(&there[*at].stored, now));
+        let mut waiting =
+            (0..there.len()).filter(|at| needs_login(&there[*at].stored, client, now));
         let only = waiting.next().filter(|_| is_nameless)?;
         waiting.next().is_none().then_some(only)
     })
 }
 
-/// What was noted of another client, before an edit was taken back, says nothing of this one.
-fn as_it_is_for(client: &str, mut stored: StoredAccount) -> StoredAccount {
-    if stored.login_needed_by(client).is_none() {
-        stored.login_needed = None;
-    }
-    stored
-}
-
 /// Whether nothing but a login makes an account good for anything again. A file that cannot be read may be
 /// a newer version's, whose account is well.
-fn needs_login(stored: &Result<StoredAccount, StoreError>, now: SystemTime) -> bool {
+fn needs_login(stored: &Result<StoredAccount, StoreError>, client: &str, now: SystemTime) -> bool {
     match stored {
-        Ok(stored) => {
-            let is_over = stored.expires_at.is_some_and(|at| at <= now);
-            stored.login_needed.is_some() || (is_over && stored.refresh_token.is_none())
-        }
+        Ok(stored) => matches!(stored.standing(client, now), Standing::LoginNeeded(_)),
         Err(error) => error.is_missing(),
     }
 }
@@ -197,7 +187,7 @@ mod tests {
         };
         let refused_before = || {
             let refused_client = Some("client of before".to_owned());
-            ended().map(|ended| as_it_is_for("gate", StoredAccount { refused_client, ..ended }))
+            ended().map(|ended| StoredAccount { refused_client, ..ended })
         };
         let gone = || Err(missing());
         let unreadable = || {
@@ -228,7 +218,7 @@ mod tests {
                 .map(|stored| There { label: Some("work".to_owned()), stored })
                 .collect();
             let now = SystemTime::UNIX_EPOCH;
-            assert_eq!(place(&there, label, new, now), expected, "{why}");
+            assert_eq!(place(&there, label, new, "gate", now), expected, "{why}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::actors::clock::{Clock, WallClock};
 use crate::actors::state::SharedState;
 use crate::actors::state::testing::{TestRedis, eventually};
-use crate::actors::upstream::{ConnectionLimits, Timeouts, UpstreamPolicy, UpstreamTls};
+use crate::actors::tokens;
 use crate::config::{Endpoint, OAuthClient, TokenRequestForm};
 use crate::metrics::Metrics;
 use crate::types::{Origin, ProviderName};
@@ -29,17 +29,7 @@ pub(super) fn login_account(file: &Path) -> LoginAccount {
 }
 
 pub(super) fn policy(seconds: u64, state: SharedState) -> TokenPolicy {
-    let long = Duration::from_secs(60);
-    TokenPolicy {
-        upstream: Arc::new(UpstreamPolicy {
-            tls: UpstreamTls::load(None).unwrap(),
-            timeouts: Timeouts { connect: long, idle: long },
-            limits: ConnectionLimits::new(0),
-        }),
-        clock: WallClock::telling(move || at(seconds)),
-        state,
-        metrics: Metrics::default(),
-    }
+    tokens::tests::policy(WallClock::telling(move || at(seconds)), state)
 }
 
 async fn replica(redis: &TestRedis, name: &str) -> SharedState {
